@@ -1,0 +1,62 @@
+//! The vocabulary of Catga: messages, handlers, transactions, layers, faults and ids.
+//!
+//! This crate knows no runtime, no format and no I/O. Programs name it through the facade crate
+//! `catga`; adapters and tools may depend on it alone.
+//!
+//! Read in this order: [`Message`] and its kinds, [`Handle`] and [`Answer`], [`Tx`] and
+//! [`Loaded`], [`Aggregate`], [`Projection`] and [`View`], [`Subscriber`], [`Layer`],
+//! [`Service`], and last the [`Registry`] that dispatches without allocating.
+
+mod id;
+mod position;
+
+mod contract;
+mod format;
+mod message;
+mod stream;
+
+mod answer;
+mod fault;
+
+mod aggregate;
+mod effect;
+mod event;
+mod projection;
+mod tx;
+
+mod context;
+mod handle;
+mod layer;
+mod service;
+mod subscriber;
+
+mod dispatch;
+mod panics;
+mod registry;
+
+pub use aggregate::{Aggregate, FoldError, Folds};
+pub use answer::{Answer, DomainError, Failure, NoError, RefusalKind};
+pub use context::{Context, TraceContext};
+pub use contract::{Contract, ContractList, Offers};
+pub use dispatch::{
+    Dispatch, IN_PLACE_BYTES, InPlace, NO_CONTEXT, PlainDispatch, Replied, Report,
+    deliver_recorded, handler_panicked, in_place,
+};
+pub use effect::{AttemptId, Condition, NewEvent};
+pub use event::{EventMeta, RecordedEvent};
+pub use fault::{Fault, FaultCode, FaultKind, Outcome};
+pub use format::{DecodeError, EncodeError, Format, Wire};
+pub use handle::{Durable, Handle, Plain, Scope, ScopeFor};
+pub use id::{MessageId, NodeName, SessionId, Timestamp, derive_uuid, payload_hash};
+pub use layer::{Call, Class, Identity, Layer, Settled, Stack};
+pub use message::{
+    Command, CommandKind, Event, Kind, Message, Query, QueryKind, ReadLevel, Request, StreamEvent,
+};
+pub use panics::{CatchPanic, panic_message};
+pub use position::{Offset, ParsePositionError, Position};
+pub use projection::{Projection, Quarantined, View, ViewCell};
+pub use registry::{Registry, TypeMap};
+pub use service::{Registrar, Service};
+pub use stream::{Stream, StreamKey, StreamName, Tag};
+pub use subscriber::{Delivery, Each, StartFrom, Subscriber, SubscriberError};
+pub use tx::{Loaded, Source, Staged, StreamSlice, Tx};

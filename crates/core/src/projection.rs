@@ -1,0 +1,181 @@
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use crate::{Answer, Fault, FaultCode, FoldError, Offset, Position, RecordedEvent};
+
+/// A read model: a fold over the events of all streams, kept on every node.
+///
+/// `#[projection(name = "orders", version = 1)]` on an impl block writes this: each method that
+/// takes an event is one step. Another version means folding again from the start.
+///
+/// A projection is derived: it is never sent to a peer, and a fold must depend on nothing but the
+/// events.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a projection",
+    note = "put `#[projection(name = \"…\", version = 1)]` on the impl block with its event methods"
+)]
+pub trait Projection: Default + Send + Sync + 'static {
+    /// The stored, written name.
+    const NAME: &'static str;
+    /// Raise it when the fold changed: what was checkpointed under another version is not used.
+    const VERSION: u32;
+    /// The names of the events that it folds; others never reach it.
+    const EVENTS: &'static [&'static str];
+
+    /// Takes `event` into the read model.
+    ///
+    /// # Errors
+    /// When the event cannot be read; the projection is then quarantined at its position.
+    fn fold(&mut self, event: &RecordedEvent) -> Result<(), FoldError>;
+}
+
+/// A projection as services read it: cheap to clone, always as far as this node has folded.
+///
+/// It is read through closures, so that no lock crosses an `.await`.
+pub struct View<P>(Arc<ViewCell<P>>);
+
+impl<P: Projection> View<P> {
+    /// A view of a value made by hand, for tests.
+    pub fn of(value: P) -> Self {
+        Self(Arc::new(ViewCell::new(value)))
+    }
+
+    /// The view of what `cell` holds.
+    pub fn over(cell: Arc<ViewCell<P>>) -> Self {
+        Self(cell)
+    }
+
+    /// Reads the projection; `read` returns a reply or a refusal.
+    ///
+    /// ```
+    /// # use catga_core::{Answer, DomainError, Projection, View};
+    /// # fn demo<Book: Projection, Order, OrderError: DomainError>(
+    /// #     book: View<Book>, find: impl Fn(&Book) -> Result<Order, OrderError>,
+    /// # ) -> Answer<Order, OrderError> {
+    /// book.with(|book| find(book))
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What `read` refused, or a fault if the projection is quarantined.
+    pub fn with<R, E>(&self, read: impl FnOnce(&P) -> Result<R, E>) -> Answer<R, E> {
+        self.read(read)?.map_err(crate::Failure::Domain)
+    }
+
+    /// Reads the projection; `read` returns a plain value.
+    ///
+    /// # Errors
+    /// A fault if the projection is quarantined.
+    pub fn read<R>(&self, read: impl FnOnce(&P) -> R) -> Result<R, Fault> {
+        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(quarantined) = self.0.quarantined.get() {
+            return Err(quarantined.fault());
+        }
+        Ok(read(&state))
+    }
+}
+
+impl<P> Clone for View<P> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<P: Projection> fmt::Debug for View<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View")
+            .field("projection", &P::NAME)
+            .field("at", &self.0.offset())
+            .finish()
+    }
+}
+
+/// Where a projection's state lives; the runtime folds into it, [`View`]s read it.
+pub struct ViewCell<P> {
+    /// A reader never holds it across an `.await`, and a fold holds it for a few events at a time.
+    state: RwLock<P>,
+    /// The offset up to which everything is folded. Written under the lock's write half.
+    offset: AtomicU64,
+    /// Set once, when a fold panicked or failed; never cleared while the process lives.
+    quarantined: OnceLock<Quarantined>,
+}
+
+impl<P: Projection> ViewCell<P> {
+    /// A cell that starts from `value`.
+    pub fn new(value: P) -> Self {
+        Self {
+            state: RwLock::new(value),
+            offset: AtomicU64::new(0),
+            quarantined: OnceLock::new(),
+        }
+    }
+
+    /// Folds `events` in and notes that everything up to `upto` is in.
+    ///
+    /// # Errors
+    /// When a fold fails. The caller then quarantines the projection; a panic passes through.
+    pub fn fold(
+        &self,
+        events: &[RecordedEvent],
+        upto: Offset,
+    ) -> Result<(), (Position, FoldError)> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        for event in events {
+            state
+                .fold(event)
+                .map_err(|error| (event.meta.position, error))?;
+        }
+        self.offset.store(upto.0, Ordering::Release);
+        Ok(())
+    }
+
+    /// Everything up to here is folded.
+    pub fn offset(&self) -> Offset {
+        Offset(self.offset.load(Ordering::Acquire))
+    }
+
+    /// Refuses every later read.
+    pub fn quarantine(&self, why: Quarantined) {
+        // A second quarantine keeps the first reason, which is the cause.
+        let _ = self.quarantined.set(why);
+    }
+
+    /// Why reading is refused, if it is.
+    pub fn quarantined(&self) -> Option<&Quarantined> {
+        self.quarantined.get()
+    }
+}
+
+impl<P: Projection> fmt::Debug for ViewCell<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ViewCell")
+            .field("projection", &P::NAME)
+            .field("offset", &self.offset())
+            .field("quarantined", &self.quarantined.get())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a projection may not be read any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The projection's written name.
+    pub projection: &'static str,
+    /// The position of the event that it failed on.
+    pub position: Position,
+    /// The panic's message or the error.
+    pub reason: String,
+}
+
+impl Quarantined {
+    fn fault(&self) -> Fault {
+        Fault::new(
+            FaultCode::ProjectionQuarantined,
+            format!(
+                "projection `{}` stopped at position {}: {}; correct the fold and restart the node",
+                self.projection, self.position, self.reason
+            ),
+        )
+    }
+}

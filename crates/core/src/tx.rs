@@ -1,0 +1,391 @@
+use std::fmt;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::{
+    Aggregate, Condition, Context, EncodeError, EventMeta, Fault, FaultCode, FoldError, Folds,
+    Format, Message, MessageId, NewEvent, Offset, Position, RecordedEvent, StreamEvent, StreamKey,
+    StreamName, Tag, Timestamp, derive_uuid,
+};
+
+/// What a handler decides: the events of one command, and the conditions under which they count.
+///
+/// A handler may run more than once for one command, but its effect counts once. Every attempt
+/// sees the same [`new_id`](Self::new_id) and the same [`now`](Self::now). Input and output to the
+/// outside world belong in subscribers.
+pub struct Tx {
+    shared: Arc<Shared>,
+    /// How many ids were made. Attempts count alike, so their ids are alike.
+    ids: u64,
+}
+
+struct Shared {
+    message_id: MessageId,
+    incarnation: u64,
+    now: Timestamp,
+    /// Up to here the service's views were folded when the handler started.
+    views: Offset,
+    context: Context,
+    source: Arc<dyn Source>,
+    /// Uncontended: only this attempt and the aggregates that it loaded reach it.
+    staged: Mutex<Staged>,
+}
+
+/// Where a transaction reads streams from.
+pub trait Source: Send + Sync + 'static {
+    /// All events of the stream, oldest first; none if it does not exist.
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamName,
+    ) -> Pin<Box<dyn Future<Output = Result<StreamSlice, Fault>> + Send + 'a>>;
+}
+
+/// The events of one stream.
+#[derive(Clone, Debug, Default)]
+pub struct StreamSlice {
+    /// Oldest first.
+    pub events: Vec<RecordedEvent>,
+}
+
+/// What a handler left in its transaction.
+#[derive(Debug, Default)]
+pub struct Staged {
+    /// The events, in the order in which they were emitted.
+    pub events: Vec<NewEvent>,
+    /// What must hold when they are applied.
+    pub conditions: Vec<Condition>,
+    /// The first thing that went wrong and could not be returned where it happened.
+    error: Option<Fault>,
+}
+
+impl Tx {
+    /// A transaction for one attempt at `message_id`.
+    pub fn new(
+        message_id: MessageId,
+        incarnation: u64,
+        now: Timestamp,
+        views: Offset,
+        context: Context,
+        source: Arc<dyn Source>,
+    ) -> Self {
+        let staged = Mutex::new(Staged::default());
+        let shared = Shared {
+            message_id,
+            incarnation,
+            now,
+            views,
+            context,
+            source,
+            staged,
+        };
+        Self {
+            shared: Arc::new(shared),
+            ids: 0,
+        }
+    }
+
+    /// The command's id, the same for every attempt.
+    pub fn message_id(&self) -> MessageId {
+        self.shared.message_id
+    }
+
+    /// The wall time of the node where the command was called, the same for every attempt.
+    pub fn now(&self) -> Timestamp {
+        self.shared.now
+    }
+
+    /// What the call carries: principal, tenant, correlation, trace.
+    pub fn context(&self) -> &Context {
+        &self.shared.context
+    }
+
+    /// A new id, derived from the message id: the n-th call gives every attempt the same.
+    pub fn new_id<T: From<Uuid>>(&mut self) -> T {
+        let shared = &self.shared;
+        let id = derive_uuid(shared.incarnation, shared.message_id, self.ids, shared.now);
+        self.ids += 1;
+        id.into()
+    }
+
+    /// Records `event` in its stream, which must not exist yet unless it was loaded here.
+    ///
+    /// So `emit` means create. To go on in a stream, [`load`](Self::load) it and emit there; to
+    /// append whatever else happened to it, use [`append_any`](Self::append_any).
+    pub fn emit<E: StreamEvent>(&mut self, event: E) {
+        self.shared.stage(&event, Expect::Absent);
+    }
+
+    /// Records `event` at the end of its stream, whatever else was appended to it meanwhile.
+    pub fn append_any<E: StreamEvent>(&mut self, event: E) {
+        self.shared.stage(&event, Expect::Nothing);
+    }
+
+    /// The aggregate of stream `key`, folded from its events, or none if the stream does not
+    /// exist.
+    ///
+    /// The effect counts only if the stream has had no other event when it is applied; this holds
+    /// for an absent stream too.
+    ///
+    /// # Errors
+    /// A fault when the stream cannot be read or folded.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the transaction as it was.
+    pub async fn load<A: Aggregate>(
+        &mut self,
+        key: &(impl StreamKey + Sync + ?Sized),
+    ) -> Result<Option<Loaded<A>>, Fault> {
+        let stream = StreamName::of::<A>(key);
+        let slice = self.shared.source.read_stream(&stream).await?;
+        let committed = slice.events.len() as u64;
+        let mut state = None;
+        for event in &slice.events {
+            state = Some(A::fold(state, event).map_err(unreadable)?);
+        }
+        let mut staged = self.shared.staged();
+        let known = staged
+            .conditions
+            .iter()
+            .any(|condition| condition.is_on(&stream));
+        if !known {
+            staged.conditions.push(if committed == 0 {
+                Condition::StreamAbsent {
+                    stream: stream.clone(),
+                }
+            } else {
+                Condition::StreamAt {
+                    stream: stream.clone(),
+                    version: committed,
+                }
+            });
+        }
+        // What this transaction emitted to the stream before loading it belongs to its state.
+        let mut version = committed;
+        for event in staged.events.iter().filter(|event| event.stream == stream) {
+            version += 1;
+            let event = self.shared.as_recorded(event, version);
+            state = Some(A::fold(state, &event).map_err(unreadable)?);
+        }
+        drop(staged);
+        Ok(state.map(|state| Loaded {
+            state,
+            version,
+            stream,
+            shared: self.shared.clone(),
+        }))
+    }
+
+    /// Makes the effect depend on `tag`: it counts only if no event with the tag has come since
+    /// the position of the views that this handler decided from.
+    ///
+    /// A view that is merely read is not a condition; without this, two commands may decide from
+    /// the same state (write skew).
+    pub fn require(&mut self, tag: Tag) {
+        let after = self.shared.views;
+        let mut staged = self.shared.staged();
+        let condition = Condition::TagQuiet { tag, after };
+        if !staged.conditions.contains(&condition) {
+            staged.conditions.push(condition);
+        }
+    }
+
+    /// Takes what the handler left; for runtimes.
+    ///
+    /// # Errors
+    /// The first fault that `emit` could not return.
+    pub fn finish(self) -> Result<Staged, Fault> {
+        let mut staged = std::mem::take(&mut *self.shared.staged());
+        match staged.error.take() {
+            Some(fault) => Err(fault),
+            None => Ok(staged),
+        }
+    }
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx")
+            .field("message_id", &self.shared.message_id)
+            .field("now", &self.shared.now)
+            .field("staged", &*self.shared.staged())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an event asks of its stream.
+enum Expect {
+    Absent,
+    Nothing,
+}
+
+impl Shared {
+    fn staged(&self) -> MutexGuard<'_, Staged> {
+        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stage<E: StreamEvent>(&self, event: &E, expect: Expect) {
+        let encoded = new_event(event);
+        let mut staged = self.staged();
+        let event = match encoded {
+            Ok(event) => event,
+            Err(error) => return staged.fail::<E>(error),
+        };
+        if matches!(expect, Expect::Absent)
+            && !staged
+                .conditions
+                .iter()
+                .any(|condition| condition.is_on(&event.stream))
+        {
+            staged.conditions.push(Condition::StreamAbsent {
+                stream: event.stream.clone(),
+            });
+        }
+        staged.events.push(event);
+    }
+
+    /// An event of this transaction as a fold sees it. Its position is not known yet.
+    fn as_recorded(&self, event: &NewEvent, version: u64) -> RecordedEvent {
+        RecordedEvent {
+            name: event.name.as_str().into(),
+            schema: event.schema,
+            payload: event.payload.clone(),
+            tags: event.tags.as_slice().into(),
+            meta: self.meta(event.stream.clone(), version),
+        }
+    }
+
+    fn meta(&self, stream: StreamName, version: u64) -> EventMeta {
+        let position = Position {
+            incarnation: self.incarnation,
+            ..Position::default()
+        };
+        EventMeta {
+            message_id: self.message_id,
+            correlation: self.context.correlation.clone(),
+            ..EventMeta::new(position, stream, version, self.now)
+        }
+    }
+}
+
+impl Staged {
+    #[cold]
+    fn fail<E: Message>(&mut self, error: EncodeError) {
+        let message = format!("cannot encode event `{}`: {error}", E::NAME);
+        self.error.get_or_insert_with(|| Fault::internal(message));
+    }
+}
+
+impl Condition {
+    /// True if this condition already fixes the state of `stream`.
+    fn is_on(&self, stream: &StreamName) -> bool {
+        match self {
+            Self::StreamAt { stream: on, .. }
+            | Self::StreamAbsent { stream: on }
+            | Self::WrittenBy { stream: on, .. } => on == stream,
+            Self::RecordAt { .. } | Self::TagQuiet { .. } => false,
+        }
+    }
+}
+
+fn new_event<E: StreamEvent>(event: &E) -> Result<NewEvent, EncodeError> {
+    let mut payload = Vec::with_capacity(128);
+    E::Format::encode(event, &mut payload)?;
+    let mut tags = Vec::new();
+    event.tags(&mut tags);
+    let stream = event
+        .stream()
+        .ok_or_else(|| EncodeError::new("the event names no stream of its own"))?;
+    let name = E::NAME.to_owned();
+    Ok(NewEvent {
+        stream,
+        name,
+        schema: E::VERSION,
+        tags,
+        payload: Bytes::from(payload),
+    })
+}
+
+#[cold]
+fn unreadable(error: FoldError) -> Fault {
+    Fault::new(FaultCode::Unreadable, error.to_string())
+}
+
+/// An aggregate that a transaction loaded: its state, and the way to go on in its stream.
+///
+/// It owns its handle on the transaction, so that several can be open at once.
+pub struct Loaded<A> {
+    state: A,
+    version: u64,
+    stream: StreamName,
+    shared: Arc<Shared>,
+}
+
+impl<A: Aggregate> Loaded<A> {
+    /// Records `event` in this stream and folds it into the state.
+    ///
+    /// An event whose own key names another stream makes the command fail.
+    pub fn emit<E: StreamEvent<Stream = A>>(&mut self, event: E)
+    where
+        A: Folds<E>,
+    {
+        let named = event.stream();
+        if named.as_ref() != Some(&self.stream) {
+            let named = named.as_ref().map_or("none", StreamName::as_str);
+            let message = format!(
+                "event `{}` belongs to stream {named}, not to {}",
+                E::NAME,
+                self.stream
+            );
+            self.shared
+                .staged()
+                .error
+                .get_or_insert_with(|| Fault::internal(message));
+            return;
+        }
+        self.version += 1;
+        let meta = self.shared.meta(self.stream.clone(), self.version);
+        match A::fold_event(Some(self.state.clone()), &event, &meta) {
+            Ok(state) => self.state = state,
+            Err(error) => {
+                self.shared
+                    .staged()
+                    .error
+                    .get_or_insert_with(|| unreadable(error));
+            }
+        }
+        // The load has already put a condition on the stream.
+        self.shared.stage(&event, Expect::Nothing);
+    }
+
+    /// How many events the stream has, those of this transaction included.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The state, with the events emitted here folded in.
+    pub fn into_state(self) -> A {
+        self.state
+    }
+}
+
+impl<A> Deref for Loaded<A> {
+    type Target = A;
+
+    fn deref(&self) -> &A {
+        &self.state
+    }
+}
+
+impl<A: fmt::Debug> fmt::Debug for Loaded<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("stream", &self.stream)
+            .field("version", &self.version)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}

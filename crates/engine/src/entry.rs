@@ -1,0 +1,76 @@
+use bytes::Bytes;
+use catga_core::Timestamp;
+
+use crate::{Effect, codec};
+
+/// The largest encoded entry that is read, in bytes.
+///
+/// A log passes entries whole from disk to peers, so one must never be a large part of memory.
+pub const MAX_ENTRY_BYTES: usize = 64 * 1024 * 1024;
+
+/// One entry of the log: a batch of effects, and the time that passed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// The version of the engine's rules that a node must know to decide it.
+    pub engine: u32,
+    /// Journal time since the previous entry, in milliseconds of the leader's monotonic clock.
+    pub elapsed_ms: u64,
+    /// The leader's wall clock.
+    pub wall: Timestamp,
+    /// The effects, in the order in which they are decided.
+    pub effects: Vec<Effect>,
+}
+
+impl Entry {
+    /// The entry as bytes for the log.
+    ///
+    /// The caller keeps it within [`MAX_ENTRY_BYTES`]; a longer one is never read again.
+    pub fn encode(&self) -> Bytes {
+        codec::encode(self)
+    }
+
+    /// Reads an entry. Payloads, answers and values share `bytes`; nothing of them is copied.
+    ///
+    /// # Errors
+    /// When the bytes are too many, are no entry, or come from a newer engine and say what this
+    /// one does not know.
+    pub fn decode(bytes: &Bytes) -> Result<Self, DecodeEntryError> {
+        codec::decode(bytes)
+    }
+}
+
+/// Why bytes cannot be read as an entry. A node that cannot read a committed entry must stop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeEntryError {
+    /// More than [`MAX_ENTRY_BYTES`].
+    #[error("an entry of {bytes} bytes is over the limit of {MAX_ENTRY_BYTES}")]
+    TooLarge {
+        /// How many there are.
+        bytes: usize,
+    },
+    /// The bytes break the format.
+    #[error("not an entry: {reason}")]
+    Malformed {
+        /// Where they do.
+        reason: String,
+    },
+    /// A field that must be there is not, or says what this build does not know.
+    #[error("an entry without a known {field}")]
+    Unknown {
+        /// The field.
+        field: &'static str,
+    },
+    /// A field does not hold what it must.
+    #[error("an entry whose {field} is not valid")]
+    Invalid {
+        /// The field.
+        field: &'static str,
+    },
+    /// A newer engine wrote it, in words that this one does not know.
+    #[error("an entry of engine version {engine}, which this build cannot read")]
+    NewerEngine {
+        /// The entry's engine version.
+        engine: u32,
+    },
+}

@@ -1,0 +1,38 @@
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::{Listener, Task};
+
+/// A future behind a pointer, as ports return them.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The machine that a node runs on: real, or a simulator's.
+///
+/// # Contract
+/// 1. A spawned task runs until it ends, is aborted, or the host goes away; dropping its
+///    [`Task`] does not abort it.
+/// 2. [`now`](Self::now) never goes backwards; [`wall`](Self::wall) may.
+/// 3. [`sleep`](Self::sleep) ends no earlier than asked for.
+/// 4. In a simulation every answer follows from the seed alone.
+pub trait Host: fmt::Debug + Send + Sync + 'static {
+    /// Runs `task` until it ends. `name` says in logs what it is.
+    fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task;
+
+    /// Monotonic time since some fixed moment.
+    fn now(&self) -> Duration;
+
+    /// Wall-clock time: milliseconds since the Unix epoch.
+    fn wall_ms(&self) -> u64;
+
+    /// Ends after `duration`.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// A random number, every bit alike.
+    fn random(&self) -> u64;
+
+    /// Listens for connections on `address`.
+    fn listen(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Listener>>;
+}

@@ -1,0 +1,162 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use catga_core::{
+    Fault, MessageId, Offset, Position, ReadLevel, RecordedEvent, StreamName, StreamSlice,
+};
+use catga_engine::{Effect, Lookup, OutsideKey, Verdict};
+use catga_host::BoxFuture;
+
+use crate::{Guarantees, Leadership, Watermark};
+
+/// What the runtime uses: effects in, verdicts and events out.
+///
+/// # Contract
+/// 1. *Verdicts* are the engine's: one effect per message id counts, whatever is retried.
+/// 2. *Durability.* A verdict is given once the effect survives what
+///    [`guarantees`](Self::guarantees) says.
+/// 3. *Own apply.* When a verdict is given, this node's [`applied`](Self::applied) mark is at or
+///    above the offset that it names, and everything up to there can be read here.
+/// 4. *Order.* Offsets are gap-free from 1; a stream's versions are gap-free from 1; what was read
+///    once is read again, unchanged.
+/// 5. *Doubt.* A commit that is not answered with a verdict says whether the effect may count.
+/// 6. *Bounds.* `commit` waits a bounded time for room and then refuses.
+pub trait Journal: fmt::Debug + Send + Sync + 'static {
+    /// Which life of the journal this is; see [`Position::incarnation`].
+    fn incarnation(&self) -> u64;
+
+    /// Puts `effect` into the journal. Work starts at the call, not at the first poll.
+    fn commit(&self, effect: Effect) -> Pending;
+
+    /// What the journal knows of an id or a key, on this node, now.
+    fn lookup(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Lookup;
+
+    /// The answer recorded at `offset`.
+    ///
+    /// # Errors
+    /// When nothing is recorded there, or it cannot be read.
+    fn outcome(&self, offset: Offset) -> BoxFuture<'_, Result<RecordedOutcome, Fault>>;
+
+    /// The position that a read at `level` must have reached; for [`ReadLevel::Local`] what is
+    /// applied here.
+    ///
+    /// # Errors
+    /// When a linearizable head cannot be confirmed.
+    fn head(&self, level: ReadLevel) -> BoxFuture<'_, Result<Position, Fault>>;
+
+    /// How far this node has applied, as something to wait on.
+    fn applied(&self) -> &Watermark;
+
+    /// All events of one stream, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn stream<'a>(&'a self, stream: &'a StreamName) -> BoxFuture<'a, Result<StreamSlice, Fault>>;
+
+    /// At most about `limit` events after `after` that pass `filter`, as far as this node has
+    /// applied. Effects are never split over pages.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn page<'a>(
+        &'a self,
+        after: Offset,
+        filter: &'a Filter,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, Fault>>;
+
+    /// What an acknowledged effect survives.
+    fn guarantees(&self) -> Guarantees;
+
+    /// Who leads, as far as this node knows.
+    fn leadership(&self) -> Leadership;
+
+    /// The rolling hash over everything applied, and the offset that it stands for. Nodes with
+    /// equal offsets must have equal hashes.
+    fn rolling_hash(&self) -> (Offset, u64);
+
+    /// Answers what is pending and lets go of the log.
+    fn shutdown(&self) -> BoxFuture<'_, ()>;
+}
+
+/// A verdict with what it needs to be acted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Committed {
+    /// What the engine decided.
+    pub verdict: Verdict,
+    /// How far the journal was applied when it did.
+    pub applied: Offset,
+}
+
+impl Committed {
+    /// The engine's `verdict` at `applied`.
+    pub const fn new(verdict: Verdict, applied: Offset) -> Self {
+        Self { verdict, applied }
+    }
+}
+
+/// The answer that an effect recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedOutcome {
+    /// True if the command was refused; `payload` is then the domain's error.
+    pub refused: bool,
+    /// The reply or the refusal, in the command's format.
+    pub payload: Bytes,
+}
+
+/// A commit on its way. Dropping it neither cancels nor disproves it.
+#[must_use = "a commit that nobody waits for has an outcome that nobody knows"]
+pub struct Pending(BoxFuture<'static, Result<Committed, Fault>>);
+
+impl Pending {
+    /// A commit whose verdict `future` brings.
+    pub fn new(future: impl Future<Output = Result<Committed, Fault>> + Send + 'static) -> Self {
+        Self(Box::pin(future))
+    }
+}
+
+impl Future for Pending {
+    type Output = Result<Committed, Fault>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").finish_non_exhaustive()
+    }
+}
+
+/// Which events a reader wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Filter {
+    /// All.
+    #[default]
+    All,
+    /// Those with one of these written names.
+    Names(&'static [&'static str]),
+}
+
+impl Filter {
+    /// True if the reader wants events of this name.
+    pub fn wants(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Names(names) => names.contains(&name),
+        }
+    }
+}
+
+/// Some events in order, and how far they reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The events that passed the filter.
+    pub events: Vec<RecordedEvent>,
+    /// Everything up to here was looked at: go on after it.
+    pub upto: Offset,
+}

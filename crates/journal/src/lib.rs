@@ -1,0 +1,20 @@
+//! The journal: one totally ordered, durable sequence of effects, the same on every node.
+//!
+//! [`Log`] orders opaque entries; [`Replica`] makes a [`Journal`] of any log: the engine decides
+//! which effects count, and their events become streams. [`MemoryLog`] is a log in memory.
+//! [`conformance`] holds the suites that show that a log or a journal keeps its promises.
+//!
+//! This crate knows nothing of brokers, databases or consensus.
+
+mod guarantees;
+mod watermark;
+
+mod journal;
+mod log;
+
+pub use guarantees::{Guarantees, Survives};
+pub use journal::{Committed, Filter, Journal, Page, Pending, RecordedOutcome};
+pub use log::{
+    AppendError, Applier, Delivered, Leadership, Log, LogIndex, LogSnapshot, Refusal, Role,
+};
+pub use watermark::{Reached, Watermark};

@@ -1,0 +1,65 @@
+use std::fmt;
+use std::sync::Arc;
+
+use catga_core::{Fault, NodeName};
+use catga_engine::Limits as EngineLimits;
+use catga_host::Host;
+use catga_journal::{Journal, MemoryLog, Replica, ReplicaOptions};
+
+use crate::Limits;
+
+/// What a node runs on: it opens the journal.
+///
+/// The facade joins backends to the builder (`.data_dir(…)`, `.cluster(…)`); the runtime knows no
+/// other than [`Memory`].
+pub trait Backend: fmt::Debug + Send + 'static {
+    /// Adds a fault to `faults` for each option that cannot work, before anything is opened.
+    fn check(&self, faults: &mut Vec<crate::StartFault>) {
+        let _ = faults;
+    }
+
+    /// Opens the journal of `node`.
+    fn open(
+        self,
+        host: Arc<dyn Host>,
+        node: NodeName,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<Parts, Fault>> + Send;
+}
+
+/// What a backend gives a node.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Parts {
+    /// The journal.
+    pub journal: Arc<dyn Journal>,
+}
+
+impl Parts {
+    /// The parts of a node that runs on `journal`.
+    pub fn new(journal: Arc<dyn Journal>) -> Self {
+        Self { journal }
+    }
+}
+
+/// One process, everything in memory: what is recorded is gone with the process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory;
+
+impl Backend for Memory {
+    async fn open(
+        self,
+        host: Arc<dyn Host>,
+        node: NodeName,
+        limits: &Limits,
+    ) -> Result<Parts, Fault> {
+        let engine = EngineLimits { keys: limits.keys, ..EngineLimits::default() };
+        // A memory journal starts anew each time, so each start is another incarnation.
+        let options = ReplicaOptions::new(host.random(), node.clone()).with_engine(engine);
+        let replica = Replica::open(host, options, async move |applier| {
+            Ok(MemoryLog::open(node, applier))
+        })
+        .await?;
+        Ok(Parts::new(replica))
+    }
+}

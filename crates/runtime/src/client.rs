@@ -1,0 +1,88 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock, Weak};
+
+use catga_core::{Answer, Command, Contract, Failure, Fault, FaultCode, Offers, Query};
+
+use crate::Node;
+use crate::node::Inner;
+
+/// A client of one contract: it sends and asks what the contract holds, and nothing else compiles.
+///
+/// `Client<Orders>` is a client of the service `Orders`; a contract of its own crate serves callers
+/// that do not see the service.
+pub struct Client<C> {
+    link: Link,
+    contract: PhantomData<fn(C)>,
+}
+
+#[derive(Clone)]
+enum Link {
+    /// Made by a running node.
+    Node(Node),
+    /// Made while a node was being built: the services that hold it belong to the node, so it must
+    /// not keep the node alive.
+    Wired(Arc<OnceLock<Weak<Inner>>>),
+}
+
+impl<C: Contract> Client<C> {
+    pub(crate) fn of(node: Node) -> Self {
+        Self { link: Link::Node(node), contract: PhantomData }
+    }
+
+    pub(crate) fn wired(node: Arc<OnceLock<Weak<Inner>>>) -> Self {
+        Self { link: Link::Wired(node), contract: PhantomData }
+    }
+
+    /// Sends a command of the contract.
+    ///
+    /// # Errors
+    /// What its handler refused, or a fault.
+    ///
+    /// # Cancel safety
+    /// Dropping the future neither cancels nor disproves the command.
+    pub async fn send<M: Command>(&self, command: M) -> Answer<M::Reply, M::Error>
+    where
+        C: Offers<M>,
+    {
+        self.node().map_err(Failure::Fault)?.send(command).await
+    }
+
+    /// Asks a query of the contract.
+    ///
+    /// # Errors
+    /// What its handler refused, or a fault.
+    pub async fn ask<M: Query>(&self, query: M) -> Answer<M::Reply, M::Error>
+    where
+        C: Offers<M>,
+    {
+        self.node().map_err(Failure::Fault)?.ask(query).await
+    }
+
+    fn node(&self) -> Result<Node, Fault> {
+        match &self.link {
+            Link::Node(node) => Ok(node.clone()),
+            Link::Wired(cell) => match cell.get() {
+                None => Err(Fault::new(
+                    FaultCode::Starting,
+                    format!("the client of `{}` was used before its node had started", C::NAME),
+                )),
+                Some(node) => node.upgrade().map(Node).ok_or_else(|| {
+                    Fault::new(FaultCode::ShuttingDown, "the node has stopped".to_owned())
+                }),
+            },
+        }
+    }
+}
+
+impl<C> Clone for Client<C> {
+    fn clone(&self) -> Self {
+        Self { link: self.link.clone(), contract: PhantomData }
+    }
+}
+
+impl<C: Contract> fmt::Debug for Client<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("contract", &C::NAME).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,48 @@
+//! A node: it wires services to a journal, dispatches messages to their handlers, folds
+//! projections, runs subscribers, and stops in order.
+//!
+//! [`Builder`] collects what a program is made of and reports everything that does not fit at
+//! once; [`Node`] is the running program.
+//!
+//! This crate knows no backend: it sees a [`Journal`](catga_journal::Journal) that a [`Backend`]
+//! opened. It knows no HTTP either.
+
+mod limits;
+mod options;
+mod start_error;
+
+mod backend;
+mod builder;
+mod node;
+mod wiring;
+
+mod asking;
+mod client;
+mod sending;
+
+mod commit;
+mod durable;
+mod flights;
+mod session;
+mod views;
+
+mod projector;
+mod subscription;
+
+mod metrics;
+mod status;
+
+pub use asking::Asking;
+pub use backend::{Backend, Memory, Parts};
+pub use builder::Builder;
+pub use client::Client;
+pub use limits::Limits;
+pub use node::Node;
+pub use options::CallOptions;
+pub use sending::Sending;
+pub use start_error::{StartError, StartFault};
+pub use status::{
+    ClusterStatus, ClusterView, Health, MemberState, MemberStatus, NodeState, ProjectionStatus,
+    SubscriberState, SubscriberStatus,
+};
+pub use wiring::Wiring;

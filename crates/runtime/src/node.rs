@@ -1,0 +1,340 @@
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use catga_core::{
+    Answer, Command, Context, Contract, Event, Failure, Fault, FaultCode, InPlace, NodeName,
+    Offers, Position, Query, ReadLevel, Registry, Replied, Request,
+};
+use catga_host::{Host, Task, timeout};
+use catga_journal::Journal;
+use catga_engine::Verdict;
+
+use crate::commit::Committer;
+use crate::metrics::Metrics;
+use crate::projector::Projections;
+use crate::sending::ready;
+use crate::status::NodeState;
+use crate::subscription::Subscriptions;
+use crate::views::Views;
+use crate::{
+    Asking, Client, ClusterView, Health, Limits, ProjectionStatus, Sending, SubscriberStatus,
+};
+
+/// A running program: it sends commands, asks queries and publishes events, wherever they are
+/// handled.
+///
+/// Cheap to clone; all clones are one node. It runs until [`shutdown`](Self::shutdown).
+#[derive(Clone)]
+pub struct Node(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) name: NodeName,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) limits: Limits,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) registry: Registry,
+    /// The views of the service that handles a message, for reads that must wait for them.
+    pub(crate) views: HashMap<TypeId, Views>,
+    pub(crate) committer: Arc<Committer>,
+    pub(crate) projections: Projections,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) metrics: Metrics,
+    pub(crate) lifecycle: Arc<Lifecycle>,
+    /// The tasks of projections and subscribers; taken at shutdown.
+    pub(crate) tasks: Mutex<Vec<Task>>,
+    /// Where the node serves, once somebody has told it.
+    pub(crate) endpoint: OnceLock<String>,
+}
+
+/// Whether a node takes calls.
+#[derive(Debug)]
+pub(crate) struct Lifecycle(AtomicU8);
+
+const RUNNING: u8 = 0;
+const DRAINING: u8 = 1;
+const STOPPED: u8 = 2;
+
+impl Lifecycle {
+    pub(crate) fn running() -> Arc<Self> {
+        Arc::new(Self(AtomicU8::new(RUNNING)))
+    }
+
+    #[inline]
+    pub(crate) fn is_running(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == RUNNING
+    }
+
+    /// Refuses new calls from now on; true if nobody did before.
+    fn drain(&self) -> bool {
+        self.0.compare_exchange(RUNNING, DRAINING, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    fn stop(&self) {
+        self.0.store(STOPPED, Ordering::Release);
+    }
+}
+
+impl Node {
+    /// Sends a command to its handler; await the result for the answer.
+    ///
+    /// A command that is sent from within a handler commits by itself: it is not part of that
+    /// handler's transaction.
+    #[inline]
+    pub fn send<M: Command>(&self, command: M) -> Sending<'_, M> {
+        Sending::new(&self.0, command)
+    }
+
+    /// Asks a query of its handler; await the result for the answer.
+    #[inline]
+    pub fn ask<M: Query>(&self, query: M) -> Asking<'_, M> {
+        Asking::new(&self.0, query)
+    }
+
+    /// Publishes an event from outside a handler.
+    ///
+    /// An ephemeral event goes to this node's subscribers in place: they have run when this
+    /// returns. Any other event is appended to its stream, whatever else was appended to it.
+    ///
+    /// # Errors
+    /// A fault when the event was not recorded, or when a subscriber of an ephemeral event failed;
+    /// the others have had it all the same.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves open which subscribers had the event, or whether it is recorded.
+    pub async fn publish<E: Event>(&self, event: E) -> Result<(), Fault> {
+        if !self.0.lifecycle.is_running() {
+            return Err(shutting_down());
+        }
+        if E::EPHEMERAL {
+            return self.0.registry.publish(&event).await.map_err(|errors| {
+                let reasons: Vec<_> = errors.iter().map(ToString::to_string).collect();
+                Fault::internal(format!(
+                    "{} subscribers of `{}` failed: {}",
+                    errors.len(),
+                    E::NAME,
+                    reasons.join("; ")
+                ))
+            });
+        }
+        self.0.committer.append(&event).await
+    }
+
+    /// A client of the contract `C`, which may be a service.
+    pub fn client<C: Contract>(&self) -> Client<C> {
+        Client::of(self.clone())
+    }
+
+    /// What this node has applied: everything up to here can be read here.
+    pub fn position(&self) -> Position {
+        self.0.position_at(self.0.journal.applied().get())
+    }
+
+    /// The name of the node (`NODE_ID`).
+    pub fn name(&self) -> NodeName {
+        self.0.name.clone()
+    }
+
+    /// The machine that it runs on.
+    pub fn host(&self) -> &Arc<dyn Host> {
+        &self.0.host
+    }
+
+    /// The bounds that it works within.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// The node as a member of its cluster.
+    pub fn cluster(&self) -> ClusterView {
+        ClusterView::new(self.clone())
+    }
+
+    /// Where the node serves, such as `http://localhost:5001`, if it does.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.0.endpoint.get().map(String::as_str)
+    }
+
+    /// Tells where the node serves; the first one counts.
+    pub fn set_endpoint(&self, endpoint: impl Into<String>) {
+        // A second listener does not change what peers and people were told.
+        let _ = self.0.endpoint.set(endpoint.into());
+    }
+
+    /// How the node is, for probes.
+    pub fn health(&self) -> Health {
+        let mut health = Health { ready: true, degraded: Vec::new(), not_ready: Vec::new() };
+        match self.0.state() {
+            NodeState::Draining => health.not_ready.push("the node is draining".to_owned()),
+            _ if self.0.journal.leadership().leader.is_none() => {
+                health.not_ready.push("no leader is known".to_owned());
+            }
+            _ => {}
+        }
+        health.ready = health.not_ready.is_empty();
+        health.degraded.extend(self.0.projections.complaints());
+        health.degraded.extend(self.0.subscriptions.complaints());
+        health
+    }
+
+    /// How far each projection is.
+    pub fn projections(&self) -> Vec<ProjectionStatus> {
+        self.0.projections.status(&*self.0.journal)
+    }
+
+    /// How far each subscriber is.
+    pub fn subscribers(&self) -> Vec<SubscriberStatus> {
+        self.0.subscriptions.status()
+    }
+
+    /// Lets a paused subscriber try again; false if none of that name is paused.
+    pub fn resume_subscriber(&self, name: &str) -> bool {
+        self.0.subscriptions.resume(name)
+    }
+
+    /// The rolling hash over everything applied, and the position that it stands for: nodes with
+    /// equal positions have equal hashes.
+    pub fn rolling_hash(&self) -> (Position, u64) {
+        let (offset, hash) = self.0.journal.rolling_hash();
+        (self.0.position_at(offset), hash)
+    }
+
+    /// Writes the node's metrics as OpenMetrics text.
+    pub fn metrics_text(&self) -> String {
+        self.0.metrics.text(self)
+    }
+
+    /// Registers metrics of one's own in the node's registry.
+    pub fn register_metrics(&self, register: impl FnOnce(&mut prometheus_client::registry::Registry)) {
+        self.0.metrics.register(register);
+    }
+
+    /// True until the node drains.
+    pub fn is_running(&self) -> bool {
+        self.0.lifecycle.is_running()
+    }
+
+    /// Stops in order: refuses new calls, lets what is under way finish within
+    /// [`Limits::drain_wait`], then stops subscribers, projections and the journal.
+    ///
+    /// Returns true if everything under way had finished. A second call returns at once.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the node draining; what is under way goes on.
+    pub async fn shutdown(&self) -> bool {
+        let inner = &self.0;
+        if !inner.lifecycle.drain() {
+            return true;
+        }
+        tracing::info!(node = %inner.name, "draining");
+        let idle = inner.committer.idle();
+        let drained = timeout(&*inner.host, inner.limits.drain_wait, idle).await.is_ok();
+        let tasks =
+            std::mem::take(&mut *inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in &tasks {
+            task.abort();
+        }
+        for task in tasks {
+            task.await;
+        }
+        inner.journal.shutdown().await;
+        inner.lifecycle.stop();
+        tracing::info!(node = %inner.name, drained, "stopped");
+        drained
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("name", &self.0.name)
+            .field("position", &self.position())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    #[inline]
+    pub(crate) fn dispatch<M: Request>(
+        &self,
+        message: M,
+        context: Option<Box<Context>>,
+    ) -> InPlace<'_, Replied<M::Reply, M::Error>> {
+        if self.lifecycle.is_running() {
+            self.registry.dispatch(message, context)
+        } else {
+            ready(Replied { answer: Err(Failure::Fault(shutting_down())), report: None })
+        }
+    }
+
+    /// A read that waits: for what its caller has seen, or for everything that was acknowledged.
+    pub(crate) async fn read<M: Query>(
+        &self,
+        message: M,
+        context: Option<Box<Context>>,
+        level: ReadLevel,
+    ) -> Answer<M::Reply, M::Error> {
+        let limit = context
+            .as_ref()
+            .and_then(|context| context.deadline)
+            .unwrap_or(self.limits.deadline)
+            .min(self.limits.deadline);
+        let mut wanted = context.as_ref().and_then(|context| context.after);
+        if let Some(seen) = wanted {
+            self.check_incarnation(seen)?;
+        }
+        if level == ReadLevel::Linearizable {
+            let head = timeout(&*self.host, limit, self.journal.head(level))
+                .await
+                .map_err(|_| not_reached("a confirmed head of the journal"))??;
+            wanted = Some(wanted.map_or(head, |seen| seen.max(head)));
+        }
+        if let Some(position) = wanted {
+            let views = self.views.get(&TypeId::of::<M>());
+            let reached = async {
+                self.journal.applied().reach(position.offset).await;
+                if let Some(views) = views {
+                    views.reach(position.offset).await;
+                }
+            };
+            timeout(&*self.host, limit.min(self.limits.visible_wait), reached)
+                .await
+                .map_err(|_| not_reached(&format!("position {position}")))?;
+        }
+        self.dispatch(message, context).await.answer
+    }
+
+    pub(crate) fn check_incarnation(&self, seen: Position) -> Result<(), Fault> {
+        if seen.incarnation == self.journal.incarnation() && seen.partition == 0 {
+            return Ok(());
+        }
+        Err(Fault::new(
+            FaultCode::PositionUnknown,
+            format!(
+                "position {seen} belongs to another incarnation of the journal, which may have \
+                 lost what you saw; read again without a position"
+            ),
+        ))
+    }
+
+    pub(crate) fn position_at(&self, offset: catga_core::Offset) -> Position {
+        Position { incarnation: self.journal.incarnation(), partition: 0, offset }
+    }
+
+    pub(crate) fn state(&self) -> NodeState {
+        if self.lifecycle.is_running() { NodeState::Follower } else { NodeState::Draining }
+    }
+}
+
+pub(crate) fn shutting_down() -> Fault {
+    Fault::new(FaultCode::ShuttingDown, "the node is draining and takes nothing new")
+}
+
+fn not_reached(what: &str) -> Fault {
+    Fault::new(
+        FaultCode::PositionNotReached,
+        format!("this node has not reached {what} in time; ask again, or ask another node"),
+    )
+}

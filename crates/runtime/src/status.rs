@@ -1,0 +1,200 @@
+use std::fmt;
+
+use catga_core::{NodeName, Offset, Position, Quarantined};
+use catga_journal::{Guarantees, Role};
+
+use crate::Node;
+
+/// The node as a member of its cluster. A single process is its own leader.
+#[derive(Clone, Debug)]
+pub struct ClusterView {
+    node: Node,
+}
+
+impl ClusterView {
+    pub(crate) fn new(node: Node) -> Self {
+        Self { node }
+    }
+
+    /// The cluster as this node sees it now.
+    pub fn status(&self) -> ClusterStatus {
+        let leadership = self.node.0.journal.leadership();
+        let state = match (self.node.0.state(), leadership.role) {
+            (NodeState::Starting, _) => NodeState::Starting,
+            (NodeState::Draining, _) => NodeState::Draining,
+            (_, Role::Leader) => NodeState::Leader,
+            (_, Role::Learner) => NodeState::Learner,
+            (_, Role::Candidate) => NodeState::Candidate,
+            (_, _) if leadership.leader.is_none() => NodeState::NoQuorum,
+            (_, _) => NodeState::Follower,
+        };
+        let name = self.node.name();
+        let is_leader = leadership.role == Role::Leader;
+        let me = MemberStatus {
+            name: name.clone(),
+            endpoint: self.node.endpoint().map(ToOwned::to_owned),
+            state: MemberState::Available,
+            is_leader,
+        };
+        ClusterStatus {
+            node: name,
+            is_leader,
+            leader: leadership.leader,
+            term: leadership.term,
+            state,
+            members: vec![me],
+            guarantees: self.node.0.journal.guarantees(),
+        }
+    }
+}
+
+/// A cluster as one node sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClusterStatus {
+    /// The node that looked.
+    pub node: NodeName,
+    /// True if it leads.
+    pub is_leader: bool,
+    /// Who leads, if that is known.
+    pub leader: Option<NodeName>,
+    /// The latest term that the node knows.
+    pub term: u64,
+    /// What the node is doing.
+    pub state: NodeState,
+    /// All members, the node itself included.
+    pub members: Vec<MemberStatus>,
+    /// What an acknowledged effect survives.
+    pub guarantees: Guarantees,
+}
+
+/// What a node is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NodeState {
+    /// It leads.
+    Leader,
+    /// It follows a leader.
+    Follower,
+    /// It follows without a vote.
+    Learner,
+    /// It asks for votes.
+    Candidate,
+    /// It has not finished starting.
+    Starting,
+    /// It finishes what is under way and takes nothing new.
+    Draining,
+    /// It knows no leader.
+    NoQuorum,
+}
+
+impl fmt::Display for NodeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Leader => "leader",
+            Self::Follower => "follower",
+            Self::Learner => "learner",
+            Self::Candidate => "candidate",
+            Self::Starting => "starting",
+            Self::Draining => "draining",
+            Self::NoQuorum => "no-quorum",
+        })
+    }
+}
+
+/// One member of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemberStatus {
+    /// Its name.
+    pub name: NodeName,
+    /// Where it serves, such as `http://localhost:5001`, if that is known.
+    pub endpoint: Option<String>,
+    /// Whether it keeps up.
+    pub state: MemberState,
+    /// True if it leads.
+    pub is_leader: bool,
+}
+
+/// Whether a member keeps up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MemberState {
+    /// It keeps up.
+    Available,
+    /// It is reachable and behind.
+    Lagging,
+    /// It does not answer.
+    Unreachable,
+}
+
+impl fmt::Display for MemberState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Available => "available",
+            Self::Lagging => "lagging",
+            Self::Unreachable => "unreachable",
+        })
+    }
+}
+
+/// How a node is, for probes and people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// True if it takes commands and queries.
+    pub ready: bool,
+    /// What is wrong without keeping it from serving; empty if nothing is.
+    pub degraded: Vec<String>,
+    /// Why it is not ready; empty if it is.
+    pub not_ready: Vec<String>,
+}
+
+/// How far a projection is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProjectionStatus {
+    /// Its written name.
+    pub name: &'static str,
+    /// Its version.
+    pub version: u32,
+    /// Everything up to here is folded.
+    pub position: Position,
+    /// How many effects it is behind this node's journal.
+    pub behind: u64,
+    /// Why it may not be read, if it may not.
+    pub quarantined: Option<Quarantined>,
+}
+
+/// How far a subscriber is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubscriberStatus {
+    /// Its written name.
+    pub name: &'static str,
+    /// Everything up to here was delivered.
+    pub cursor: Offset,
+    /// What it is doing.
+    pub state: SubscriberState,
+}
+
+/// What a subscriber is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubscriberState {
+    /// It waits for events or handles one.
+    #[default]
+    Running,
+    /// It failed and will get the same event again.
+    Retrying {
+        /// How often it was tried.
+        attempts: u32,
+        /// What it said last.
+        error: String,
+    },
+    /// It gave up on the event after the cursor and waits for `resume_subscriber`. Nothing is lost.
+    Paused {
+        /// Why.
+        error: String,
+    },
+}

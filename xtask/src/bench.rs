@@ -1,0 +1,95 @@
+//! `cargo xtask bench`: builds the benchmarks in release and runs one of them.
+//!
+//! The benchmarks' own program knows their names, prints the table and writes the numbers; here
+//! it is only told which commit it measures.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::step::{self, cargo};
+
+/// Options of `cargo xtask bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Which benchmark, such as local, journal, edge, growth or start
+    name: String,
+    /// At most a minute: less sure numbers, the same ratios
+    #[arg(long)]
+    quick: bool,
+    /// Only these subjects
+    #[arg(long, value_name = "SUBJECT,…")]
+    only: Option<String>,
+}
+
+/// Runs the benchmark.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    step::run(&mut command(args, &commit()))
+}
+
+fn command(args: &Args, commit: &str) -> Command {
+    let mut command = cargo();
+    command.args([
+        "run",
+        "--release",
+        "--package",
+        "catga-benches",
+        "--",
+        &args.name,
+    ]);
+    if args.quick {
+        command.arg("--quick");
+    }
+    if let Some(only) = &args.only {
+        command.args(["--only", only]);
+    }
+    command.env("CATGA_BENCH_COMMIT", commit);
+    command
+}
+
+/// The commit that is checked out, marked when files differ from it; `unknown` outside git.
+fn commit() -> String {
+    Command::new("git")
+        .args([
+            "describe",
+            "--always",
+            "--dirty",
+            "--abbrev=12",
+            "--exclude=*",
+        ])
+        .output()
+        .ok()
+        .filter(|output| output.status.success())
+        .and_then(|output| String::from_utf8(output.stdout).ok())
+        .map_or_else(|| "unknown".to_owned(), |commit| commit.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_options_and_commit_reach_the_benchmarks() {
+        let args = Args {
+            name: "local".to_owned(),
+            quick: true,
+            only: Some("catga,direct".to_owned()),
+        };
+        let command = command(&args, "abc123-dirty");
+        let arguments: Vec<_> = command
+            .get_args()
+            .map(|arg| arg.to_string_lossy())
+            .collect();
+        assert_eq!(
+            arguments.join(" "),
+            "run --release --package catga-benches -- local --quick --only catga,direct"
+        );
+        let commit = command
+            .get_envs()
+            .find(|(key, _)| *key == "CATGA_BENCH_COMMIT");
+        assert_eq!(
+            commit.and_then(|(_, value)| value),
+            Some("abc123-dirty".as_ref())
+        );
+    }
+}

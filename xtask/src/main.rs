@@ -1,0 +1,64 @@
+//! `cargo xtask`: the one entry for tests, checks, benchmarks and documentation.
+//!
+//! A reading order: [`step`] is what a command is made of, [`mod@test`] lists the steps that must
+//! pass, [`tidy`] holds the rules that no compiler checks.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool talks to its terminal"
+)]
+
+mod bench;
+mod docs;
+mod needs;
+mod step;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The work around the code: tests, checks, benchmarks, documentation.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Xtask {
+    /// Everything that must pass: format, tidy, lints, documentation, tests
+    Test(test::Args),
+    /// The rules that no compiler checks: who imports whom, file sizes, names, links
+    Tidy,
+    /// Build a benchmark in release, run it, print its table, write target/bench/NAME.json
+    Bench(bench::Args),
+    /// Build the documentation and open nothing
+    Docs,
+}
+
+fn main() -> ExitCode {
+    let done = match Xtask::parse() {
+        Xtask::Test(args) => test::run(&args),
+        Xtask::Tidy => tidy::run(),
+        Xtask::Bench(args) => bench::run(&args),
+        Xtask::Docs => docs::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // In one line and never with a backtrace: what failed has said why, just above.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Xtask::command().debug_assert();
+    }
+}
