@@ -1,1 +1,100 @@
-//! placeholder
+//! Commands, queries, events and projections, written once. The same program runs in one process,
+//! and next on an embedded Raft cluster of its own nodes.
+//!
+//! ```
+//! use catga::prelude::*;
+//!
+//! #[derive(Command, Serialize, Deserialize)]
+//! #[command(name = "counter.add", reply = u64)]
+//! struct Add {
+//!     counter: String,
+//!     amount: u64,
+//! }
+//!
+//! #[derive(Event, Serialize, Deserialize)]
+//! #[event(name = "counter.added", stream = Counter, key = counter)]
+//! struct Added {
+//!     counter: String,
+//!     amount: u64,
+//! }
+//!
+//! #[derive(Clone, Default)]
+//! struct Counter(u64);
+//!
+//! #[aggregate(name = "counter")]
+//! impl Counter {
+//!     fn added(&mut self, event: &Added) {
+//!         self.0 += event.amount;
+//!     }
+//! }
+//!
+//! struct Counters;
+//!
+//! #[service]
+//! impl Counters {
+//!     async fn add(&self, cmd: Add, tx: &mut Tx) -> Answer<u64> {
+//!         let added = Added { counter: cmd.counter, amount: cmd.amount };
+//!         Ok(match tx.load::<Counter>(&added.counter).await? {
+//!             Some(mut counter) => {
+//!                 counter.emit(added);
+//!                 counter.into_state().0
+//!             }
+//!             None => {
+//!                 tx.emit(added);
+//!                 cmd.amount
+//!             }
+//!         })
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> catga::Result<()> {
+//! let node = Catga::builder().service(|_| Counters).start().await?;
+//! let add = || Add { counter: "visits".into(), amount: 2 };
+//! assert_eq!(node.send(add()).await, Ok(2));
+//! assert_eq!(node.send(add()).key("once").await, Ok(4));
+//! assert_eq!(node.send(add()).key("once").await, Ok(4), "the same key is the same command");
+//! # Ok(())
+//! # }
+//! ```
+
+mod catga;
+mod error;
+mod formats;
+
+pub mod prelude;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use crate::catga::Catga;
+pub use crate::error::{Error, Result};
+#[cfg(feature = "json")]
+pub use crate::formats::Json;
+pub use crate::formats::MessagePack;
+
+pub use catga_core::{
+    Aggregate, Answer, Call, Class, Command, CommandKind, Condition, Context, Contract,
+    ContractList, DecodeError, Delivery, DomainError, Durable, Each, EncodeError, Event, EventMeta,
+    Failure, Fault, FaultCode, FaultKind, FoldError, Folds, Format, Handle, Identity, Kind, Layer,
+    Loaded, Message, MessageId, NoError, NodeName, Offers, Offset, Outcome, ParsePositionError,
+    Plain, Position, Projection, Quarantined, Query, QueryKind, ReadLevel, RecordedEvent,
+    RefusalKind, Registrar, Replied, Report, Request, Scope, Service, SessionId, Settled, Stack,
+    StartFrom, Stream, StreamEvent, StreamKey, StreamName, Subscriber, SubscriberError, Tag,
+    Timestamp, TraceContext, Tx, View, Wire,
+};
+pub use catga_host as host;
+#[cfg(feature = "http")]
+pub use catga_http as http;
+#[cfg(feature = "http")]
+pub use catga_http::{Routes, serve};
+pub use catga_journal as journal;
+pub use catga_macros::{
+    Command, DomainError, Event, Id, Query, aggregate, contract, projection, service,
+};
+pub use catga_runtime::{
+    Asking, Backend, Builder, CallOptions, Client, ClusterStatus, ClusterView, Health, Limits,
+    MemberState, MemberStatus, Memory, Node, NodeState, Parts, ProjectionStatus, Sending,
+    StartError, StartFault, SubscriberState, SubscriberStatus, Wiring,
+};
+pub use uuid::Uuid;

@@ -60,6 +60,15 @@ impl FoldError {
         }
     }
 
+    /// The event can only be the first of its stream, and the stream has one already.
+    pub fn not_again(name: &str, meta: &EventMeta) -> Self {
+        Self {
+            event: name.to_owned(),
+            place: place(meta),
+            reason: "only the first event of its stream can be one of these".to_owned(),
+        }
+    }
+
     fn at(event: &RecordedEvent, reason: impl fmt::Display) -> Self {
         Self {
             event: event.name.to_string(),
@@ -70,19 +79,12 @@ impl FoldError {
 }
 
 fn place(meta: &EventMeta) -> String {
-    format!(
-        "version {} of stream {}, position {}",
-        meta.version, meta.stream, meta.position
-    )
+    format!("version {} of stream {}, position {}", meta.version, meta.stream, meta.position)
 }
 
 impl fmt::Display for FoldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "cannot fold event `{}` ({}): {}",
-            self.event, self.place, self.reason
-        )
+        write!(f, "cannot fold event `{}` ({}): {}", self.event, self.place, self.reason)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{Fault, Wire};
 /// What a handler returns: a reply, a refusal of the domain, or a fault.
 ///
 /// Both kinds of failure convert with `?`.
-pub type Answer<R, E> = Result<R, Failure<E>>;
+pub type Answer<R, E = NoError> = Result<R, Failure<E>>;
 
 /// Why there is no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -46,10 +46,7 @@ impl TraceContext {
         let (version, trace, span, flags) =
             (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let hex = |text: &str, len: usize| {
-            text.len() == len
-                && text
-                    .bytes()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            text.len() == len && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         };
         if !hex(version, 2) || version == "ff" || (version == "00" && parts.next().is_some()) {
             return None;
@@ -67,10 +64,7 @@ impl TraceContext {
 
     /// The `traceparent` header of this context.
     pub fn to_traceparent(self) -> String {
-        format!(
-            "00-{:032x}-{:016x}-{:02x}",
-            self.trace_id, self.span_id, self.flags
-        )
+        format!("00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags)
     }
 }
 

@@ -5,6 +5,11 @@ use crate::{Message, Request};
 /// A list of messages that a client may send: what a service offers, or part of it.
 ///
 /// A service is its own contract. `contract!` declares one that stands in a crate of its own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a contract",
+    label = "not a list of messages",
+    note = "name a service, or what a `contract!` declares"
+)]
 pub trait Contract: 'static {
     /// The contract's name in errors.
     const NAME: &'static str;
@@ -38,8 +43,7 @@ impl ContractList {
 
     /// Adds the message `M`.
     pub fn push<M: Request>(&mut self) {
-        self.messages
-            .push((TypeId::of::<M>(), <M as Message>::NAME));
+        self.messages.push((TypeId::of::<M>(), <M as Message>::NAME));
     }
 
     /// Each message's type and written name.

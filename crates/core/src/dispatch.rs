@@ -3,8 +3,8 @@ use std::sync::Arc;
 use stackfuture::StackFuture;
 
 use crate::{
-    Answer, Call, CatchPanic, Context, Delivery, Failure, Fault, FaultCode, Handle, Layer, Message,
-    MessageId, Plain, Position, Request, Service, Subscriber, SubscriberError,
+    Answer, Call, CatchPanic, Context, Delivery, Failure, Fault, FaultCode, FieldFaults, Handle,
+    Layer, Message, MessageId, Plain, Position, Request, Service, Subscriber, SubscriberError,
 };
 
 /// How large a handler's future may be and still be kept in place. A larger one is boxed: it works
@@ -49,11 +49,7 @@ pub struct Report {
 impl Report {
     /// A report of a command that has no known effect yet.
     pub const fn new(message_id: MessageId) -> Self {
-        Self {
-            message_id,
-            position: None,
-            visible: false,
-        }
+        Self { message_id, position: None, visible: false }
     }
 }
 
@@ -112,19 +108,11 @@ where
         context: Option<Box<Context>>,
     ) -> InPlace<'a, Replied<M::Reply, M::Error>> {
         let Some(context) = context else {
-            let call = PlainCall {
-                service: &*self.service,
-                message,
-                context: &NO_CONTEXT,
-            };
+            let call = PlainCall { service: &*self.service, message, context: &NO_CONTEXT };
             return in_place(answered(self.layers.around(call), M::NAME));
         };
         in_place(async move {
-            let call = PlainCall {
-                service: &*self.service,
-                message,
-                context: &context,
-            };
+            let call = PlainCall { service: &*self.service, message, context: &context };
             answered(self.layers.around(call), M::NAME).await
         })
     }
@@ -138,19 +126,24 @@ where
         Ok(answer) => answer,
         Err(panic) => Err(Failure::Fault(handler_panicked(name, &panic))),
     };
-    Replied {
-        answer,
-        report: None,
-    }
+    Replied { answer, report: None }
+}
+
+/// What is wrong with `message`, all of it, as one fault.
+///
+/// # Errors
+/// If anything is.
+#[inline]
+pub fn check<M: Message>(message: &M) -> Result<(), Fault> {
+    let mut faults = FieldFaults::default();
+    message.check(&mut faults);
+    faults.into_fault().map_or(Ok(()), Err)
 }
 
 /// The fault of a handler of the message `name` that panicked with `panic`.
 #[cold]
 pub fn handler_panicked(name: &str, panic: &str) -> Fault {
-    Fault::new(
-        FaultCode::Panicked,
-        format!("the handler of `{name}` panicked: {panic}"),
-    )
+    Fault::new(FaultCode::Panicked, format!("the handler of `{name}` panicked: {panic}"))
 }
 
 struct PlainCall<'a, S, M> {
@@ -176,8 +169,9 @@ where
     }
 
     #[inline]
-    fn proceed(self) -> impl Future<Output = Self::Outcome> + Send {
-        self.service.handle(self.message, ())
+    async fn proceed(self) -> Self::Outcome {
+        check(&self.message)?;
+        self.service.handle(self.message, ()).await
     }
 }
 
@@ -190,11 +184,7 @@ pub(crate) struct InPlaceSubscriber<H, L> {
 
 impl<H: Subscriber, L> InPlaceSubscriber<H, L> {
     pub(crate) fn new(subscriber: H, layers: Arc<L>) -> Self {
-        Self {
-            subscriber,
-            layers,
-            delivery: Delivery::new(H::NAME, None, 1),
-        }
+        Self { subscriber, layers, delivery: Delivery::new(H::NAME, None, 1) }
     }
 }
 
@@ -216,9 +206,7 @@ async fn delivered(
 ) -> Result<(), SubscriberError> {
     match CatchPanic::new(call).await {
         Ok(outcome) => outcome,
-        Err(panic) => Err(SubscriberError::new(format_args!(
-            "the subscriber panicked: {panic}"
-        ))),
+        Err(panic) => Err(SubscriberError::new(format_args!("the subscriber panicked: {panic}"))),
     }
 }
 
@@ -259,19 +247,10 @@ pub async fn deliver_recorded<H: Subscriber, L: Layer>(
 ) -> Result<(), SubscriberError> {
     let context = Context {
         causation: delivery.meta.as_ref().map(|meta| meta.message_id),
-        correlation: delivery
-            .meta
-            .as_ref()
-            .and_then(|meta| meta.correlation.clone()),
+        correlation: delivery.meta.as_ref().and_then(|meta| meta.correlation.clone()),
         ..Context::default()
     };
-    delivered(layers.around(DeliveryCall {
-        subscriber,
-        event,
-        delivery,
-        context: &context,
-    }))
-    .await
+    delivered(layers.around(DeliveryCall { subscriber, event, delivery, context: &context })).await
 }
 
 /// The name of a message type, for messages about it.

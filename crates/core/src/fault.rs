@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::FieldFault;
+
 /// Why a command or a query has no answer of its own: ours, never the domain's.
 ///
 /// It says whether the command ran ([`outcome`](Self::outcome)) and whether the same call may
@@ -13,6 +15,7 @@ struct Inner {
     code: FaultCode,
     outcome: Outcome,
     message: String,
+    fields: Vec<FieldFault>,
 }
 
 /// Whether the command behind a fault took effect.
@@ -139,6 +142,7 @@ impl Fault {
             code,
             outcome: code.outcome(),
             message: message.into(),
+            fields: Vec::new(),
         }))
     }
 
@@ -152,6 +156,15 @@ impl Fault {
     #[cold]
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(FaultCode::InvalidMessage, message)
+    }
+
+    /// The message is invalid in each of `fields`.
+    #[cold]
+    pub fn invalid_fields(fields: Vec<FieldFault>) -> Self {
+        let message: Vec<_> = fields.iter().map(ToString::to_string).collect();
+        let mut fault = Self::invalid(message.join("; "));
+        fault.0.fields = fields;
+        fault
     }
 
     /// A fault of the program itself, such as a dependency that failed.
@@ -185,6 +198,11 @@ impl Fault {
     /// What was attempted, what went wrong, and what to do.
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// Which fields of the message are invalid; empty unless that is what is wrong.
+    pub fn fields(&self) -> &[FieldFault] {
+        &self.0.fields
     }
 
     /// True if the same call, with the same id, may succeed later.

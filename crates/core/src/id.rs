@@ -1,7 +1,9 @@
+use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
@@ -63,49 +65,77 @@ impl fmt::Display for NodeName {
 }
 
 /// A wall-clock time: milliseconds since the Unix epoch, UTC.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
+///
+/// In formats that people read it is RFC 3339 text, `2026-11-21T09:30:00.000Z`; in others it is the
+/// number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
+/// The last time that can be written as RFC 3339 in every time zone: the end of the year 9999.
+const LAST_MILLIS: u64 = 253_402_207_200_000;
+
 impl Timestamp {
-    /// The time `millis` milliseconds after the Unix epoch.
+    /// The time `millis` milliseconds after the Unix epoch, at most the end of the year 9999.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis)
+        Self(if millis > LAST_MILLIS { LAST_MILLIS } else { millis })
     }
 
     /// Milliseconds since the Unix epoch.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
-
-    /// This time as RFC 3339 text in UTC with milliseconds, such as `2026-11-21T09:30:00.000Z`.
-    pub fn to_rfc3339(self) -> String {
-        // Days to civil date: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-        let days = (self.0 / 86_400_000) as i64 + 719_468;
-        let era = days / 146_097;
-        let day_of_era = days - era * 146_097;
-        let year_of_era =
-            (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_index = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-        let month = if month_index < 10 {
-            month_index + 3
-        } else {
-            month_index - 9
-        };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
-        let (seconds, millis) = (self.0 / 1000 % 86_400, self.0 % 1000);
-        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-    }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_rfc3339())
+        let time = jiff::Timestamp::from_millisecond(self.0 as i64)
+            .expect("no timestamp lies behind the year 9999");
+        write!(f, "{time:.3}")
+    }
+}
+
+/// The text is not a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseTimestampError(String);
+
+impl fmt::Display for ParseTimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not a time such as 2026-11-21T09:30:00Z: {}", self.0)
+    }
+}
+
+impl std::error::Error for ParseTimestampError {}
+
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let time: jiff::Timestamp =
+            text.parse().map_err(|error: jiff::Error| ParseTimestampError(error.to_string()))?;
+        let millis = u64::try_from(time.as_millisecond())
+            .map_err(|_| ParseTimestampError("it lies before 1970".to_owned()))?;
+        Ok(Self::from_millis(millis))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_u64(self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = Cow::<str>::deserialize(deserializer)?;
+            text.parse().map_err(de::Error::custom)
+        } else {
+            u64::deserialize(deserializer).map(Self::from_millis)
+        }
     }
 }
 
@@ -137,17 +167,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timestamps_are_written_as_rfc3339() {
-        for (millis, text) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
-            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
-            (1_795_255_800_123, "2026-11-21T09:30:00.123Z"),
-            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
-        ] {
-            let time = Timestamp::from_millis(millis);
-            assert_eq!(time.to_rfc3339(), text, "{millis}");
-        }
+    fn a_time_is_written_and_read_as_rfc3339() {
+        let time = Timestamp::from_millis(1_795_253_400_120);
+        assert_eq!(time.to_string(), "2026-11-21T09:30:00.120Z");
+        assert_eq!("2026-11-21T10:30:00.12+01:00".parse(), Ok(time));
+        assert!("1969-12-31T23:59:59Z".parse::<Timestamp>().is_err());
+        assert!("yesterday".parse::<Timestamp>().is_err());
+        assert!(Timestamp::from_millis(u64::MAX).to_string().starts_with("9999-"));
     }
 
     #[test]

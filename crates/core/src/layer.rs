@@ -131,10 +131,7 @@ impl<Outer, Inner> Stack<Outer, Inner> {
 impl<Outer: Layer, Inner: Layer> Layer for Stack<Outer, Inner> {
     #[inline]
     fn around<C: Call>(&self, call: C) -> impl Future<Output = C::Outcome> + Send {
-        self.outer.around(Within {
-            inner: &self.inner,
-            call,
-        })
+        self.outer.around(Within { inner: &self.inner, call })
     }
 }
 
@@ -159,5 +156,12 @@ impl<Inner: Layer, C: Call> Call for Within<'_, Inner, C> {
     #[inline]
     fn proceed(self) -> impl Future<Output = Self::Outcome> + Send {
         self.inner.around(self.call)
+    }
+}
+
+impl<L: Layer> Layer for std::sync::Arc<L> {
+    #[inline]
+    fn around<C: Call>(&self, call: C) -> impl Future<Output = C::Outcome> + Send {
+        (**self).around(call)
     }
 }

@@ -16,6 +16,7 @@ mod message;
 mod stream;
 
 mod answer;
+mod check;
 mod fault;
 
 mod aggregate;
@@ -36,10 +37,11 @@ mod registry;
 
 pub use aggregate::{Aggregate, FoldError, Folds};
 pub use answer::{Answer, DomainError, Failure, NoError, RefusalKind};
+pub use check::{FieldFault, FieldFaults};
 pub use context::{Context, TraceContext};
 pub use contract::{Contract, ContractList, Offers};
 pub use dispatch::{
-    Dispatch, IN_PLACE_BYTES, InPlace, NO_CONTEXT, PlainDispatch, Replied, Report,
+    Dispatch, IN_PLACE_BYTES, InPlace, NO_CONTEXT, PlainDispatch, Replied, Report, check,
     deliver_recorded, handler_panicked, in_place,
 };
 pub use effect::{AttemptId, Condition, NewEvent};
@@ -47,7 +49,9 @@ pub use event::{EventMeta, RecordedEvent};
 pub use fault::{Fault, FaultCode, FaultKind, Outcome};
 pub use format::{DecodeError, EncodeError, Format, Wire};
 pub use handle::{Durable, Handle, Plain, Scope, ScopeFor};
-pub use id::{MessageId, NodeName, SessionId, Timestamp, derive_uuid, payload_hash};
+pub use id::{
+    MessageId, NodeName, ParseTimestampError, SessionId, Timestamp, derive_uuid, payload_hash,
+};
 pub use layer::{Call, Class, Identity, Layer, Settled, Stack};
 pub use message::{
     Command, CommandKind, Event, Kind, Message, Query, QueryKind, ReadLevel, Request, StreamEvent,

@@ -1,4 +1,4 @@
-use crate::{DomainError, Format, Stream, StreamName, Tag, Wire};
+use crate::{DomainError, FieldFaults, Format, Stream, StreamName, Tag, Wire};
 
 /// Something with a written name that can be stored and sent: a command, a query or an event.
 ///
@@ -18,6 +18,15 @@ pub trait Message: Wire {
     const VERSION: u32 = 1;
     /// How its bytes, and those of its reply and its error, are written.
     type Format: Format;
+
+    /// Names every field that no handler could take, whatever the state: an empty name, a quantity
+    /// of zero.
+    ///
+    /// It is asked once per call, on the node that was called and before anything else; what it
+    /// refuses is not recorded. A rule that depends on state is a refusal of the domain.
+    fn check(&self, faults: &mut FieldFaults) {
+        let _ = faults;
+    }
 }
 
 /// A command or a query: a message that one handler answers.
@@ -112,8 +121,8 @@ pub trait Event: Message {
 /// An event with a stream: what a handler can emit.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no stream, so it cannot be recorded",
-    note = "an ephemeral event is published, not emitted; give it \
-            `#[event(stream = …, key = …)]` to record it"
+    label = "an ephemeral event is neither emitted nor folded",
+    note = "publish it, or give it `#[event(stream = …, key = …)]` to record it"
 )]
 pub trait StreamEvent: Event {
     /// The category of its stream, usually the aggregate that folds it.

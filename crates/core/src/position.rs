@@ -44,11 +44,7 @@ pub struct Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:x}-{:x}-{:x}",
-            self.incarnation, self.partition, self.offset.0
-        )
+        write!(f, "{:x}-{:x}-{:x}", self.incarnation, self.partition, self.offset.0)
     }
 }
 
@@ -82,11 +78,7 @@ impl FromStr for Position {
             return Err(ParsePositionError);
         }
         let partition = u32::try_from(partition).map_err(|_| ParsePositionError)?;
-        Ok(Self {
-            incarnation,
-            partition,
-            offset: Offset(offset),
-        })
+        Ok(Self { incarnation, partition, offset: Offset(offset) })
     }
 }
 
@@ -109,33 +101,17 @@ mod tests {
 
     #[test]
     fn a_position_survives_the_way_through_text() {
-        let position = Position {
-            incarnation: u64::MAX,
-            partition: 3,
-            offset: Offset(0x1f),
-        };
+        let position = Position { incarnation: u64::MAX, partition: 3, offset: Offset(0x1f) };
         assert_eq!(position.to_string(), "ffffffffffffffff-3-1f");
         assert_eq!(position.to_string().parse(), Ok(position));
     }
 
     #[test]
     fn what_is_not_a_position_is_refused() {
-        for text in [
-            "",
-            "1",
-            "1-2",
-            "1-2-3-4",
-            "1-2-x",
-            "+1-0-1",
-            "1-100000000-1",
-            "1--1",
-            " 1-0-1",
-        ] {
-            assert_eq!(
-                text.parse::<Position>(),
-                Err(ParsePositionError),
-                "{text:?}"
-            );
+        for text in
+            ["", "1", "1-2", "1-2-3-4", "1-2-x", "+1-0-1", "1-100000000-1", "1--1", " 1-0-1"]
+        {
+            assert_eq!(text.parse::<Position>(), Err(ParsePositionError), "{text:?}");
         }
     }
 }

@@ -84,10 +84,7 @@ impl<P> Clone for View<P> {
 
 impl<P: Projection> fmt::Debug for View<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("View")
-            .field("projection", &P::NAME)
-            .field("at", &self.0.offset())
-            .finish()
+        f.debug_struct("View").field("projection", &P::NAME).field("at", &self.0.offset()).finish()
     }
 }
 
@@ -104,11 +101,7 @@ pub struct ViewCell<P> {
 impl<P: Projection> ViewCell<P> {
     /// A cell that starts from `value`.
     pub fn new(value: P) -> Self {
-        Self {
-            state: RwLock::new(value),
-            offset: AtomicU64::new(0),
-            quarantined: OnceLock::new(),
-        }
+        Self { state: RwLock::new(value), offset: AtomicU64::new(0), quarantined: OnceLock::new() }
     }
 
     /// Folds `events` in and notes that everything up to `upto` is in.
@@ -122,9 +115,7 @@ impl<P: Projection> ViewCell<P> {
     ) -> Result<(), (Position, FoldError)> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for event in events {
-            state
-                .fold(event)
-                .map_err(|error| (event.meta.position, error))?;
+            state.fold(event).map_err(|error| (event.meta.position, error))?;
         }
         self.offset.store(upto.0, Ordering::Release);
         Ok(())

@@ -25,10 +25,7 @@ impl TypeMap {
 
     /// The value filed under `K`, put there first if it is missing.
     pub fn entry<K: 'static, T: Default + Send + Sync + 'static>(&mut self) -> Option<&mut T> {
-        let value = self
-            .values
-            .entry(TypeId::of::<K>())
-            .or_insert_with(|| Box::<T>::default());
+        let value = self.values.entry(TypeId::of::<K>()).or_insert_with(|| Box::<T>::default());
         value.downcast_mut()
     }
 
@@ -45,9 +42,7 @@ impl TypeMap {
 
 impl fmt::Debug for TypeMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TypeMap")
-            .field("len", &self.values.len())
-            .finish()
+        f.debug_struct("TypeMap").field("len", &self.values.len()).finish()
     }
 }
 
@@ -111,10 +106,7 @@ impl Registry {
         match self.requests.get::<M, Handler<M>>() {
             Some(handler) => handler.dispatch(message, context),
             None => in_place(async {
-                Replied {
-                    answer: Err(Failure::Fault(no_handler::<M>())),
-                    report: None,
-                }
+                Replied { answer: Err(Failure::Fault(no_handler::<M>())), report: None }
             }),
         }
     }
@@ -135,10 +127,6 @@ impl Registry {
                 errors.push(error);
             }
         }
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 }

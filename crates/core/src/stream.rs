@@ -4,6 +4,12 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// A category of streams; usually the aggregate whose state each stream holds.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a category of streams",
+    label = "not an aggregate",
+    note = "name an aggregate, or put `#[aggregate(name = \"…\")]` on the impl block with the event \
+            methods of `{Self}`"
+)]
 pub trait Stream: 'static {
     /// The written name of the category, such as `order`.
     const CATEGORY: &'static str;
@@ -99,10 +105,7 @@ impl StreamKey for String {
 
 impl StreamKey for Uuid {
     fn parts(&self, part: &mut dyn FnMut(&str)) {
-        part(
-            self.as_hyphenated()
-                .encode_lower(&mut Uuid::encode_buffer()),
-        );
+        part(self.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     }
 }
 

@@ -57,11 +57,7 @@ pub struct Delivery {
 impl Delivery {
     /// A delivery as a test would make one.
     pub fn new(subscriber: &'static str, meta: Option<EventMeta>, attempt: u32) -> Self {
-        Self {
-            subscriber,
-            meta,
-            attempt,
-        }
+        Self { subscriber, meta, attempt }
     }
 
     /// A key that is the same for every try of this delivery and for no other.

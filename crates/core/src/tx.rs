@@ -1,6 +1,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -19,8 +20,9 @@ use crate::{
 /// outside world belong in subscribers.
 pub struct Tx {
     shared: Arc<Shared>,
-    /// How many ids were made. Attempts count alike, so their ids are alike.
-    ids: u64,
+    /// How many ids were made. Attempts count alike, so their ids are alike. Atomic so that an id
+    /// can be made among the arguments of another call on the transaction.
+    ids: AtomicU64,
 }
 
 struct Shared {
@@ -73,19 +75,8 @@ impl Tx {
         source: Arc<dyn Source>,
     ) -> Self {
         let staged = Mutex::new(Staged::default());
-        let shared = Shared {
-            message_id,
-            incarnation,
-            now,
-            views,
-            context,
-            source,
-            staged,
-        };
-        Self {
-            shared: Arc::new(shared),
-            ids: 0,
-        }
+        let shared = Shared { message_id, incarnation, now, views, context, source, staged };
+        Self { shared: Arc::new(shared), ids: AtomicU64::new(0) }
     }
 
     /// The command's id, the same for every attempt.
@@ -104,11 +95,10 @@ impl Tx {
     }
 
     /// A new id, derived from the message id: the n-th call gives every attempt the same.
-    pub fn new_id<T: From<Uuid>>(&mut self) -> T {
+    pub fn new_id<T: From<Uuid>>(&self) -> T {
         let shared = &self.shared;
-        let id = derive_uuid(shared.incarnation, shared.message_id, self.ids, shared.now);
-        self.ids += 1;
-        id.into()
+        let counter = self.ids.fetch_add(1, Ordering::Relaxed);
+        derive_uuid(shared.incarnation, shared.message_id, counter, shared.now).into()
     }
 
     /// Records `event` in its stream, which must not exist yet unless it was loaded here.
@@ -117,6 +107,22 @@ impl Tx {
     /// append whatever else happened to it, use [`append_any`](Self::append_any).
     pub fn emit<E: StreamEvent>(&mut self, event: E) {
         self.shared.stage(&event, Expect::Absent);
+    }
+
+    /// Records `event` as the first of its stream, which must not exist yet, and gives the
+    /// aggregate that it makes.
+    ///
+    /// # Errors
+    /// A fault when the aggregate cannot begin with such an event.
+    pub fn create<E: StreamEvent>(&mut self, event: E) -> Result<Loaded<E::Stream>, Fault>
+    where
+        E::Stream: Aggregate + Folds<E>,
+    {
+        let stream = event.stream().ok_or_else(|| Fault::internal("the event names no stream"))?;
+        let meta = self.shared.meta(stream.clone(), 1);
+        let state = E::Stream::fold_event(None, &event, &meta).map_err(unreadable)?;
+        self.shared.stage(&event, Expect::Absent);
+        Ok(Loaded { state, version: 1, stream, shared: self.shared.clone() })
     }
 
     /// Records `event` at the end of its stream, whatever else was appended to it meanwhile.
@@ -147,20 +153,12 @@ impl Tx {
             state = Some(A::fold(state, event).map_err(unreadable)?);
         }
         let mut staged = self.shared.staged();
-        let known = staged
-            .conditions
-            .iter()
-            .any(|condition| condition.is_on(&stream));
+        let known = staged.conditions.iter().any(|condition| condition.is_on(&stream));
         if !known {
             staged.conditions.push(if committed == 0 {
-                Condition::StreamAbsent {
-                    stream: stream.clone(),
-                }
+                Condition::StreamAbsent { stream: stream.clone() }
             } else {
-                Condition::StreamAt {
-                    stream: stream.clone(),
-                    version: committed,
-                }
+                Condition::StreamAt { stream: stream.clone(), version: committed }
             });
         }
         // What this transaction emitted to the stream before loading it belongs to its state.
@@ -171,12 +169,7 @@ impl Tx {
             state = Some(A::fold(state, &event).map_err(unreadable)?);
         }
         drop(staged);
-        Ok(state.map(|state| Loaded {
-            state,
-            version,
-            stream,
-            shared: self.shared.clone(),
-        }))
+        Ok(state.map(|state| Loaded { state, version, stream, shared: self.shared.clone() }))
     }
 
     /// Makes the effect depend on `tag`: it counts only if no event with the tag has come since
@@ -235,14 +228,9 @@ impl Shared {
             Err(error) => return staged.fail::<E>(error),
         };
         if matches!(expect, Expect::Absent)
-            && !staged
-                .conditions
-                .iter()
-                .any(|condition| condition.is_on(&event.stream))
+            && !staged.conditions.iter().any(|condition| condition.is_on(&event.stream))
         {
-            staged.conditions.push(Condition::StreamAbsent {
-                stream: event.stream.clone(),
-            });
+            staged.conditions.push(Condition::StreamAbsent { stream: event.stream.clone() });
         }
         staged.events.push(event);
     }
@@ -259,10 +247,7 @@ impl Shared {
     }
 
     fn meta(&self, stream: StreamName, version: u64) -> EventMeta {
-        let position = Position {
-            incarnation: self.incarnation,
-            ..Position::default()
-        };
+        let position = Position { incarnation: self.incarnation, ..Position::default() };
         EventMeta {
             message_id: self.message_id,
             correlation: self.context.correlation.clone(),
@@ -296,17 +281,10 @@ fn new_event<E: StreamEvent>(event: &E) -> Result<NewEvent, EncodeError> {
     E::Format::encode(event, &mut payload)?;
     let mut tags = Vec::new();
     event.tags(&mut tags);
-    let stream = event
-        .stream()
-        .ok_or_else(|| EncodeError::new("the event names no stream of its own"))?;
+    let stream =
+        event.stream().ok_or_else(|| EncodeError::new("the event names no stream of its own"))?;
     let name = E::NAME.to_owned();
-    Ok(NewEvent {
-        stream,
-        name,
-        schema: E::VERSION,
-        tags,
-        payload: Bytes::from(payload),
-    })
+    Ok(NewEvent { stream, name, schema: E::VERSION, tags, payload: Bytes::from(payload) })
 }
 
 #[cold]
@@ -335,15 +313,9 @@ impl<A: Aggregate> Loaded<A> {
         let named = event.stream();
         if named.as_ref() != Some(&self.stream) {
             let named = named.as_ref().map_or("none", StreamName::as_str);
-            let message = format!(
-                "event `{}` belongs to stream {named}, not to {}",
-                E::NAME,
-                self.stream
-            );
-            self.shared
-                .staged()
-                .error
-                .get_or_insert_with(|| Fault::internal(message));
+            let message =
+                format!("event `{}` belongs to stream {named}, not to {}", E::NAME, self.stream);
+            self.shared.staged().error.get_or_insert_with(|| Fault::internal(message));
             return;
         }
         self.version += 1;
@@ -351,10 +323,7 @@ impl<A: Aggregate> Loaded<A> {
         match A::fold_event(Some(self.state.clone()), &event, &meta) {
             Ok(state) => self.state = state,
             Err(error) => {
-                self.shared
-                    .staged()
-                    .error
-                    .get_or_insert_with(|| unreadable(error));
+                self.shared.staged().error.get_or_insert_with(|| unreadable(error));
             }
         }
         // The load has already put a condition on the stream.

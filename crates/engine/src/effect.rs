@@ -43,11 +43,7 @@ pub struct Effect {
 impl Effect {
     /// An effect of the command `id`, decided by `attempt`, with nothing in it yet.
     pub fn new(id: MessageId, attempt: AttemptId) -> Self {
-        Self {
-            id,
-            attempt,
-            ..Self::default()
-        }
+        Self { id, attempt, ..Self::default() }
     }
 }
 

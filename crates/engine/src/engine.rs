@@ -9,7 +9,7 @@ use crate::session::{Found, Recorded};
 use crate::sessions::Sessions;
 use crate::{
     Applied, Directive, Effect, Entry, Limits, Lookup, OutsideKey, RecordHead, Rejection,
-    SessionInfo, State, StreamHead, Verdict,
+    SessionInfo, State, Verdict,
 };
 
 /// The newest version of the rules that this build decides by.
@@ -102,11 +102,8 @@ impl<S: State> Engine<S> {
     /// The id is asked first, then the key, which may outlive the id. An id of session zero opens
     /// a session and is new here; only [`opened`](Self::opened) knows better.
     pub fn lookup(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Lookup {
-        let by_id = if id.session == SessionId(0) {
-            Lookup::New
-        } else {
-            self.by_id(id, payload_hash)
-        };
+        let by_id =
+            if id.session == SessionId(0) { Lookup::New } else { self.by_id(id, payload_hash) };
         self.or_by_key(by_id, key, payload_hash)
     }
 
@@ -230,9 +227,7 @@ impl<S: State> Engine<S> {
 
     fn write_events(&mut self, effect: &Effect, offset: Offset, versions: &mut Vec<u64>) {
         for event in &effect.events {
-            let version = self.state.get_stream(&event.stream).unwrap_or_default().version + 1;
-            let head = StreamHead { version, offset, writer: effect.attempt };
-            self.state.put_stream(&event.stream, head);
+            let version = self.state.append(&event.stream, offset, effect.attempt);
             for tag in &event.tags {
                 self.state.put_tag(tag, offset);
             }

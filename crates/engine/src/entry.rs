@@ -8,6 +8,10 @@ use crate::{Effect, codec};
 /// A log passes entries whole from disk to peers, so one must never be a large part of memory.
 pub const MAX_ENTRY_BYTES: usize = 64 * 1024 * 1024;
 
+/// The most effects in an entry that is read: what an entry takes in memory must not be a large
+/// multiple of its bytes.
+pub const MAX_ENTRY_EFFECTS: usize = 64 * 1024;
+
 /// One entry of the log: a batch of effects, and the time that passed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
@@ -24,7 +28,8 @@ pub struct Entry {
 impl Entry {
     /// The entry as bytes for the log.
     ///
-    /// The caller keeps it within [`MAX_ENTRY_BYTES`]; a longer one is never read again.
+    /// The caller keeps it within [`MAX_ENTRY_BYTES`] and [`MAX_ENTRY_EFFECTS`]; more is never read
+    /// again.
     pub fn encode(&self) -> Bytes {
         codec::encode(self)
     }
@@ -49,11 +54,17 @@ pub enum DecodeEntryError {
         /// How many there are.
         bytes: usize,
     },
+    /// More than [`MAX_ENTRY_EFFECTS`].
+    #[error("an entry of {effects} effects is over the limit of {MAX_ENTRY_EFFECTS}")]
+    TooManyEffects {
+        /// How many there are.
+        effects: usize,
+    },
     /// The bytes break the format.
-    #[error("not an entry: {reason}")]
+    #[error("not an entry: it has {reason}")]
     Malformed {
         /// Where they do.
-        reason: String,
+        reason: &'static str,
     },
     /// A field that must be there is not, or says what this build does not know.
     #[error("an entry without a known {field}")]

@@ -57,10 +57,11 @@ impl Keys {
         true
     }
 
-    /// Records an alias. The caller has seen that the key is not remembered and that there is room.
-    pub(crate) fn record(&mut self, key: Arc<OutsideKey>, alias: Alias) {
+    /// Records an alias, for which the caller has seen that there is room; false if the key stood
+    /// there already, its time being over.
+    pub(crate) fn record(&mut self, key: Arc<OutsideKey>, alias: Alias) -> bool {
         self.queue.push_back((alias.since_ms, Arc::clone(&key)));
-        self.aliases.insert(key, alias);
+        self.aliases.insert(key, alias).is_none()
     }
 
     /// The remembered keys, oldest first.

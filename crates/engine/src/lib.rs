@@ -13,6 +13,7 @@ mod verdict;
 
 mod hashing;
 mod memory;
+mod sharded;
 mod state;
 
 mod keys;
@@ -26,12 +27,11 @@ mod rolling;
 
 mod checkpoint;
 mod codec;
-mod wire;
 
 pub use checkpoint::RestoreError;
 pub use effect::{Directive, Effect, OutsideKey, RecordWrite, RecordedAnswer, Trail};
 pub use engine::{ApplyError, ENGINE_VERSION, Engine};
-pub use entry::{DecodeEntryError, Entry, MAX_ENTRY_BYTES};
+pub use entry::{DecodeEntryError, Entry, MAX_ENTRY_BYTES, MAX_ENTRY_EFFECTS};
 pub use limits::Limits;
 pub use memory::MemoryState;
 pub use sessions::SessionInfo;

@@ -18,11 +18,6 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            keys: 100_000,
-            key_retention_ms: DAY_MS,
-            kept_retention_ms: DAY_MS,
-            kept: 1024,
-        }
+        Self { keys: 100_000, key_retention_ms: DAY_MS, kept_retention_ms: DAY_MS, kept: 1024 }
     }
 }

@@ -1,17 +1,15 @@
-use std::collections::HashMap;
-
 use bytes::Bytes;
-use catga_core::{Offset, StreamName, Tag};
+use catga_core::{AttemptId, Offset, StreamName, Tag};
 
-use crate::hashing::FixedState;
+use crate::sharded::Sharded;
 use crate::{RecordHead, State, StreamHead};
 
 /// The whole [`State`] in memory.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryState {
-    streams: HashMap<StreamName, StreamHead, FixedState>,
-    records: HashMap<StreamName, RecordHead, FixedState>,
-    tags: HashMap<Tag, Offset, FixedState>,
+    pub(crate) streams: Sharded<StreamName, StreamHead>,
+    pub(crate) records: Sharded<StreamName, RecordHead>,
+    pub(crate) tags: Sharded<Tag, Offset>,
 }
 
 impl MemoryState {
@@ -19,27 +17,6 @@ impl MemoryState {
     pub fn new() -> Self {
         Self::default()
     }
-
-    /// Every stream, by name.
-    pub(crate) fn sorted_streams(&self) -> Vec<(&StreamName, &StreamHead)> {
-        sorted(&self.streams)
-    }
-
-    /// Every record, by key.
-    pub(crate) fn sorted_records(&self) -> Vec<(&StreamName, &RecordHead)> {
-        sorted(&self.records)
-    }
-
-    /// Every tag, by name.
-    pub(crate) fn sorted_tags(&self) -> Vec<(&Tag, &Offset)> {
-        sorted(&self.tags)
-    }
-}
-
-fn sorted<K: Ord, V>(map: &HashMap<K, V, FixedState>) -> Vec<(&K, &V)> {
-    let mut all: Vec<_> = map.iter().collect();
-    all.sort_unstable_by_key(|(key, _)| *key);
-    all
 }
 
 impl State for MemoryState {
@@ -48,11 +25,17 @@ impl State for MemoryState {
     }
 
     fn put_stream(&mut self, name: &StreamName, head: StreamHead) {
-        // Not `entry`, which would clone the name of every stream that exists already.
-        match self.streams.get_mut(name) {
-            Some(slot) => *slot = head,
-            None => drop(self.streams.insert(name.clone(), head)),
+        self.streams.put(name, head);
+    }
+
+    fn append(&mut self, name: &StreamName, offset: Offset, writer: AttemptId) -> u64 {
+        if let Some(head) = self.streams.get_mut(name) {
+            let version = head.version + 1;
+            *head = StreamHead { version, offset, writer };
+            return version;
         }
+        self.streams.put(name, StreamHead { version: 1, offset, writer });
+        1
     }
 
     fn get_record(&self, key: &StreamName) -> Option<RecordHead> {
@@ -61,16 +44,11 @@ impl State for MemoryState {
 
     fn put_record(&mut self, key: &StreamName, head: Option<RecordHead>) {
         let Some(head) = head else {
-            self.records.remove(key);
-            return;
+            return self.records.remove(key);
         };
         // A copy, because a small value that shares its entry's bytes would hold on to all of them.
         let value = Bytes::copy_from_slice(&head.value);
-        let head = RecordHead { value, ..head };
-        match self.records.get_mut(key) {
-            Some(slot) => *slot = head,
-            None => drop(self.records.insert(key.clone(), head)),
-        }
+        self.records.put(key, RecordHead { value, ..head });
     }
 
     fn get_tag(&self, tag: &Tag) -> Option<Offset> {
@@ -78,9 +56,6 @@ impl State for MemoryState {
     }
 
     fn put_tag(&mut self, tag: &Tag, last: Offset) {
-        match self.tags.get_mut(tag) {
-            Some(slot) => *slot = last,
-            None => drop(self.tags.insert(tag.clone(), last)),
-        }
+        self.tags.put(tag, last);
     }
 }

@@ -6,7 +6,7 @@ use catga_core::Offset;
 use crate::Limits;
 
 /// The effect by which an id counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Recorded {
     pub(crate) offset: Offset,
     pub(crate) payload_hash: u64,
@@ -45,12 +45,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(node: Arc<str>) -> Self {
-        Self {
-            node,
-            low_water: 0,
-            ids: VecDeque::new(),
-            kept: BTreeMap::new(),
-        }
+        Self { node, low_water: 0, ids: VecDeque::new(), kept: BTreeMap::new() }
     }
 
     pub(crate) fn find(&self, sequence: u64, time_ms: u64, limits: &Limits) -> Found {
@@ -101,7 +96,8 @@ impl Session {
     fn keep(&mut self, low_water: u64, kept: &[u64], time_ms: u64, limits: &Limits) -> u64 {
         let passed = self.low_water..low_water;
         let mut passed: Vec<u64> = kept.iter().copied().filter(|it| passed.contains(it)).collect();
-        if passed.is_empty() {
+        // Where nothing is kept for any time, there is nothing to limit.
+        if passed.is_empty() || limits.kept_retention_ms == 0 {
             return low_water;
         }
         passed.sort_unstable();
@@ -118,11 +114,7 @@ impl Session {
     }
 
     /// The kept sequences whose time is not over, ascending.
-    pub(crate) fn kept(
-        &self,
-        time_ms: u64,
-        limits: &Limits,
-    ) -> impl Iterator<Item = (u64, &Kept)> {
+    pub(crate) fn kept(&self, time_ms: u64, limits: &Limits) -> impl Iterator<Item = (u64, &Kept)> {
         let kept = self.kept.iter().map(|(sequence, kept)| (*sequence, kept));
         kept.filter(move |(_, kept)| !is_over(kept, time_ms, limits))
     }

@@ -16,6 +16,15 @@ pub trait State {
     /// Moves the head of a stream.
     fn put_stream(&mut self, name: &StreamName, head: StreamHead);
 
+    /// Appends one event to a stream; gives back the event's version.
+    ///
+    /// The same as `get_stream` and `put_stream`, for a state that can do both in one step.
+    fn append(&mut self, name: &StreamName, offset: Offset, writer: AttemptId) -> u64 {
+        let version = self.get_stream(name).unwrap_or_default().version + 1;
+        self.put_stream(name, StreamHead { version, offset, writer });
+        version
+    }
+
     /// A record; none if it does not exist.
     fn get_record(&self, key: &StreamName) -> Option<RecordHead>;
     /// Writes a record, or deletes it.

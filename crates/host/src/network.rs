@@ -56,9 +56,7 @@ impl Listener {
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listener")
-            .field("local_addr", &self.local_addr().ok())
-            .finish()
+        f.debug_struct("Listener").field("local_addr", &self.local_addr().ok()).finish()
     }
 }
 

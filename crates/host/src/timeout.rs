@@ -9,10 +9,7 @@ use crate::{BoxFuture, Host};
 ///
 /// The timer is made only when the future is not ready at once.
 pub fn timeout<'h, F: Future>(host: &'h dyn Host, duration: Duration, future: F) -> Timeout<'h, F> {
-    Timeout {
-        future,
-        timer: Timer::NotYet { host, duration },
-    }
+    Timeout { future, timer: Timer::NotYet { host, duration } }
 }
 
 /// The time was up.
@@ -38,10 +35,7 @@ pin_project_lite::pin_project! {
 }
 
 enum Timer<'h> {
-    NotYet {
-        host: &'h dyn Host,
-        duration: Duration,
-    },
+    NotYet { host: &'h dyn Host, duration: Duration },
     Running(BoxFuture<'static, ()>),
 }
 

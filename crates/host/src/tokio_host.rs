@@ -24,19 +24,13 @@ impl TokioHost {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn current() -> Self {
-        Self {
-            runtime: Handle::current(),
-            start: Instant::now(),
-        }
+        Self { runtime: Handle::current(), start: Instant::now() }
     }
 }
 
 impl Host for TokioHost {
     fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
-        Task::new(Joined {
-            name,
-            handle: self.runtime.spawn(task),
-        })
+        Task::new(Joined { name, handle: self.runtime.spawn(task) })
     }
 
     fn now(&self) -> Duration {
@@ -45,9 +39,7 @@ impl Host for TokioHost {
 
     fn wall_ms(&self) -> u64 {
         // A clock before 1970 is taken as 1970: the journal's own time does not depend on it.
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -111,21 +103,14 @@ mod tests {
         let host = TokioHost::current();
         let limit = Duration::from_millis(10);
         assert_eq!(timeout(&host, limit, async { 7 }).await, Ok(7));
-        assert!(
-            timeout(&host, limit, std::future::pending::<()>())
-                .await
-                .is_err()
-        );
+        assert!(timeout(&host, limit, std::future::pending::<()>()).await.is_err());
         assert!(host.now() >= limit);
     }
 
     #[tokio::test]
     async fn a_task_tells_how_it_ended() {
         let host = TokioHost::current();
-        assert_eq!(
-            host.spawn("ends", Box::pin(async {})).await,
-            TaskEnd::Finished
-        );
+        assert_eq!(host.spawn("ends", Box::pin(async {})).await, TaskEnd::Finished);
         let task = host.spawn("waits", Box::pin(std::future::pending()));
         task.abort();
         assert_eq!(task.await, TaskEnd::Aborted);

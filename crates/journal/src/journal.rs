@@ -1,6 +1,4 @@
 use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use catga_core::{
@@ -9,7 +7,7 @@ use catga_core::{
 use catga_engine::{Effect, Lookup, OutsideKey, Verdict};
 use catga_host::BoxFuture;
 
-use crate::{Guarantees, Leadership, Watermark};
+use crate::{Guarantees, Leadership, Pending, Watermark};
 
 /// What the runtime uses: effects in, verdicts and events out.
 ///
@@ -105,31 +103,6 @@ pub struct RecordedOutcome {
     pub refused: bool,
     /// The reply or the refusal, in the command's format.
     pub payload: Bytes,
-}
-
-/// A commit on its way. Dropping it neither cancels nor disproves it.
-#[must_use = "a commit that nobody waits for has an outcome that nobody knows"]
-pub struct Pending(BoxFuture<'static, Result<Committed, Fault>>);
-
-impl Pending {
-    /// A commit whose verdict `future` brings.
-    pub fn new(future: impl Future<Output = Result<Committed, Fault>> + Send + 'static) -> Self {
-        Self(Box::pin(future))
-    }
-}
-
-impl Future for Pending {
-    type Output = Result<Committed, Fault>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl fmt::Debug for Pending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending").finish_non_exhaustive()
-    }
 }
 
 /// Which events a reader wants.

@@ -2,7 +2,8 @@
 //!
 //! [`Log`] orders opaque entries; [`Replica`] makes a [`Journal`] of any log: the engine decides
 //! which effects count, and their events become streams. [`MemoryLog`] is a log in memory.
-//! [`conformance`] holds the suites that show that a log or a journal keeps its promises.
+//! The module `conformance`, behind the feature of that name, holds the suites that show that a
+//! log or a journal keeps its promises.
 //!
 //! This crate knows nothing of brokers, databases or consensus.
 
@@ -11,10 +12,24 @@ mod watermark;
 
 mod journal;
 mod log;
+mod pending;
+
+mod memory_log;
+
+mod history;
+mod replica;
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+#[cfg(test)]
+mod tests;
 
 pub use guarantees::{Guarantees, Survives};
-pub use journal::{Committed, Filter, Journal, Page, Pending, RecordedOutcome};
+pub use journal::{Committed, Filter, Journal, Page, RecordedOutcome};
 pub use log::{
     AppendError, Applier, Delivered, Leadership, Log, LogIndex, LogSnapshot, Refusal, Role,
 };
+pub use memory_log::{LogLimits, MemoryLog};
+pub use pending::Pending;
+pub use replica::{Replica, ReplicaApplier, ReplicaOptions};
 pub use watermark::{Reached, Watermark};

@@ -19,7 +19,8 @@ use catga_core::{Fault, NodeName};
 ///    entry when `append` returns `Ok`.
 /// 7. *Read index.* What [`read_index`](Self::read_index) returns is at or above the index of
 ///    every entry acknowledged anywhere before the call; it comes only while leadership is
-///    confirmed.
+///    confirmed. Where the answering node has an applier, it has applied every entry up to it:
+///    only the log knows which of its own records, never delivered, lie below.
 /// 8. *Snapshots.* An applier that installed a snapshot gets exactly the entries above it.
 /// 9. *Trimming* drops entries only at or below what it was given, and only what every restart of
 ///    this node can do without.

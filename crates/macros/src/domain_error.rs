@@ -8,13 +8,7 @@ use crate::errors::Errors;
 use crate::names::kebab_case;
 use crate::options::{Options, word, written_name};
 
-const KINDS: &[&str] = &[
-    "Conflict",
-    "NotFound",
-    "Invalid",
-    "Forbidden",
-    "Unavailable",
-];
+const KINDS: &[&str] = &["Conflict", "NotFound", "Invalid", "Forbidden", "Unavailable"];
 
 /// What one variant, or the struct, says of itself.
 struct Refusal {
@@ -41,26 +35,20 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         let code = &refusal.code;
         quote!(#code)
     });
-    let kinds = refusals
-        .iter()
-        .any(|refusal| refusal.kind.is_some())
-        .then(|| {
-            let kinds = matched(&refusals, |refusal| match &refusal.kind {
-                Some(kind) => quote!(#root::RefusalKind::#kind),
-                None => quote!(#root::RefusalKind::Conflict),
-            });
-            quote! { fn kind(&self) -> #root::RefusalKind { #kinds } }
+    let kinds = refusals.iter().any(|refusal| refusal.kind.is_some()).then(|| {
+        let kinds = matched(&refusals, |refusal| match &refusal.kind {
+            Some(kind) => quote!(#root::RefusalKind::#kind),
+            None => quote!(#root::RefusalKind::Conflict),
         });
-    let transient = refusals
-        .iter()
-        .any(|refusal| refusal.is_transient)
-        .then(|| {
-            let transient = matched(&refusals, |refusal| {
-                let is_transient = refusal.is_transient;
-                quote!(#is_transient)
-            });
-            quote! { fn is_transient(&self) -> bool { #transient } }
+        quote! { fn kind(&self) -> #root::RefusalKind { #kinds } }
+    });
+    let transient = refusals.iter().any(|refusal| refusal.is_transient).then(|| {
+        let transient = matched(&refusals, |refusal| {
+            let is_transient = refusal.is_transient;
+            quote!(#is_transient)
         });
+        quote! { fn is_transient(&self) -> bool { #transient } }
+    });
     quote! {
         #errors
         #[automatically_derived]

@@ -10,16 +10,9 @@ use crate::errors::Errors;
 use crate::message::MessageOptions;
 use crate::names::{did_you_mean, listed};
 use crate::options::{Options, value};
+use crate::spans::located;
 
-const KNOWN: &[&str] = &[
-    "name",
-    "stream",
-    "key",
-    "tag",
-    "ephemeral",
-    "format",
-    "version",
-];
+const KNOWN: &[&str] = &["name", "stream", "key", "tag", "ephemeral", "format", "version"];
 
 /// As many parts as the core writes `StreamKey` for tuples of.
 const KEY_PARTS_MAX: usize = 4;
@@ -125,10 +118,8 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let mut options = EventOptions::default();
     let mut attribute = Options::new("event", KNOWN).repeatable(&["tag"]);
-    attribute.read_attributes(&item.attrs, &mut errors, |name, input| {
-        options.read(name, input)
-    });
-    options.message.check("event", &item, &mut errors);
+    attribute.read_attributes(&item.attrs, &mut errors, |name, input| options.read(name, input));
+    options.message.check(&attribute, &item, &mut errors);
     options.check(&item, &mut errors);
     if !item.generics.params.is_empty() {
         return quote!(#errors);
@@ -178,10 +169,7 @@ fn stream_of(
         errors.on(key, format!("a key has 1 to {KEY_PARTS_MAX} fields"));
         return quote!(::core::option::Option::None);
     }
-    let known: Vec<bool> = fields
-        .iter()
-        .map(|field| check_field(item, field, errors))
-        .collect();
+    let known: Vec<bool> = fields.iter().map(|field| check_field(item, field, errors)).collect();
     if known.contains(&false) {
         return quote!(::core::option::Option::None);
     }
@@ -229,7 +217,7 @@ fn reference(field: &Member) -> TokenStream {
         Member::Named(name) => name.span(),
         Member::Unnamed(index) => index.span,
     };
-    quote_spanned!(Span::call_site().located_at(span)=> &self.#field)
+    quote_spanned!(located(span)=> &self.#field)
 }
 
 /// Reports a field that the event does not have.
@@ -327,14 +315,8 @@ mod tests {
             quote! { #[event(name = "a", ephemeral, stream = Order)] struct A; },
             &["neither `stream` nor `key`"],
         );
-        check(
-            quote! { #[event(name = "a", stream = Order)] struct A; },
-            &["a stream and no key"],
-        );
-        check(
-            quote! { #[event(name = "a", key = 0)] struct A(u8); },
-            &["a key and no stream"],
-        );
+        check(quote! { #[event(name = "a", stream = Order)] struct A; }, &["a stream and no key"]);
+        check(quote! { #[event(name = "a", key = 0)] struct A(u8); }, &["a key and no stream"]);
         check(quote! { #[event(name = "a")] struct A; }, &["or `ephemeral`"]);
         check(
             quote! {

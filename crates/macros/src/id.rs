@@ -132,10 +132,7 @@ mod tests {
             quote! { struct A<T>(T); },
         ] {
             let found = messages(&expand(item));
-            assert_eq!(
-                found,
-                ["an id is a newtype of one value: `struct A(Uuid);`"]
-            );
+            assert_eq!(found, ["an id is a newtype of one value: `struct A(Uuid);`"]);
         }
     }
 }

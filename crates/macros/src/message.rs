@@ -3,11 +3,11 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::parse::ParseStream;
-use syn::{DeriveInput, LitInt, LitStr, Type};
+use syn::{DeriveInput, LitInt, LitStr, Path, Type};
 
 use crate::errors::Errors;
 use crate::names::kebab_case;
-use crate::options::{value, version, written_name};
+use crate::options::{Options, value, version, written_name};
 
 /// The options that every message has.
 #[derive(Default)]
@@ -15,6 +15,7 @@ pub(crate) struct MessageOptions {
     name: Option<LitStr>,
     version: Option<LitInt>,
     format: Option<Type>,
+    check: Option<Path>,
 }
 
 impl MessageOptions {
@@ -24,15 +25,17 @@ impl MessageOptions {
             "name" => self.name = Some(written_name(name, input, "name = \"order.create\"")?),
             "version" => self.version = Some(version(name, input)?),
             "format" => self.format = Some(value(name, input, "format = Json")?),
+            "check" => self.check = Some(value(name, input, "check = check_order")?),
             _ => return Ok(false),
         }
         Ok(true)
     }
 
     /// Reports what no message can do without.
-    pub(crate) fn check(&self, attribute: &str, item: &DeriveInput, errors: &mut Errors) {
+    pub(crate) fn check(&self, options: &Options, item: &DeriveInput, errors: &mut Errors) {
         let ident = &item.ident;
-        if self.name.is_none() && !is_given(attribute, item, "name") {
+        let attribute = options.attribute();
+        if !options.has("name") {
             let example = kebab_case(&ident.to_string());
             errors.at(
                 ident.span(),
@@ -63,23 +66,22 @@ impl MessageOptions {
             Some(format) => quote!(#format),
             None => quote!(#root::MessagePack),
         };
+        // A function, since an impl block of the user's cannot add to this one.
+        let check = self.check.as_ref().map(|check| {
+            quote! {
+                fn check(&self, faults: &mut #root::FieldFaults) {
+                    #check(self, faults);
+                }
+            }
+        });
         quote! {
             #[automatically_derived]
             impl #root::Message for #ident {
                 const NAME: &'static str = #name;
                 #version
                 type Format = #format;
+                #check
             }
         }
     }
-}
-
-/// True if the attribute names the option at all, even with a value that was reported.
-fn is_given(attribute: &str, item: &DeriveInput, option: &str) -> bool {
-    item.attrs
-        .iter()
-        .filter(|attr| attr.path().is_ident(attribute))
-        .filter_map(|attr| attr.meta.require_list().ok())
-        .flat_map(|list| list.tokens.clone())
-        .any(|token| matches!(token, proc_macro2::TokenTree::Ident(name) if name == option))
 }

@@ -77,10 +77,7 @@ mod tests {
     #[test]
     fn a_close_name_is_offered_and_a_far_one_is_not() {
         let known = ["name", "reply", "error", "version"];
-        assert_eq!(
-            did_you_mean("replay", known),
-            "; did you mean `reply`?".to_owned()
-        );
+        assert_eq!(did_you_mean("replay", known), "; did you mean `reply`?".to_owned());
         assert_eq!(did_you_mean("Versoin", known), "; did you mean `version`?");
         assert_eq!(did_you_mean("stream", known), "");
     }

@@ -4,7 +4,8 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Attribute, LitInt, LitStr, Meta, Path, Token};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, LitInt, LitStr, Meta, Path, Token, parenthesized, token};
 
 use crate::errors::Errors;
 use crate::names::{did_you_mean, listed};
@@ -22,13 +23,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn new(attribute: &'static str, known: &'static [&'static str]) -> Self {
-        Self {
-            attribute,
-            known,
-            repeatable: &[],
-            seen: Vec::new(),
-            root: None,
-        }
+        Self { attribute, known, repeatable: &[], seen: Vec::new(), root: None }
     }
 
     pub(crate) fn repeatable(mut self, repeatable: &'static [&'static str]) -> Self {
@@ -47,6 +42,11 @@ impl Options {
             Some(path) => quote!(#path),
             None => quote!(::catga),
         }
+    }
+
+    /// True if the attribute names the option at all, even with a value that was wrong.
+    pub(crate) fn has(&self, option: &str) -> bool {
+        self.seen.iter().any(|seen| seen == option)
     }
 
     /// Reads the attribute of a derive, wherever it stands among `attrs`.
@@ -107,13 +107,10 @@ impl Options {
             return Err(syn::Error::new(name.span(), self.unknown(&text)));
         } else {
             if self.seen.contains(&text) && !self.repeatable.contains(&text.as_str()) {
-                return Err(syn::Error::new(
-                    name.span(),
-                    format!("`{text}` is given twice"),
-                ));
+                return Err(syn::Error::new(name.span(), format!("`{text}` is given twice")));
             }
-            option(&name, input)?;
             self.seen.push(text);
+            option(&name, input)?;
         }
         if input.is_empty() || input.peek(Token![,]) {
             Ok(())
@@ -136,6 +133,17 @@ fn skip_to_comma(input: ParseStream) -> syn::Result<()> {
         input.parse::<TokenTree>()?;
     }
     Ok(())
+}
+
+/// Reads `(one, two)`; `like` is the whole option as it should be written.
+pub(crate) fn list<T: Parse>(name: &Ident, input: ParseStream, like: &str) -> syn::Result<Vec<T>> {
+    if !input.peek(token::Paren) {
+        return Err(syn::Error::new(name.span(), format!("write `{like}`")));
+    }
+    let items;
+    parenthesized!(items in input);
+    let items = Punctuated::<T, Token![,]>::parse_terminated(&items)?;
+    Ok(items.into_iter().collect())
 }
 
 /// Reads `= value`; `like` is the whole option as it should be written.
@@ -168,10 +176,9 @@ pub(crate) fn version(name: &Ident, input: ParseStream) -> syn::Result<LitInt> {
     let number: LitInt = value(name, input, "version = 1")?;
     match number.base10_parse::<u32>() {
         Ok(1..) => Ok(number),
-        _ => Err(syn::Error::new(
-            number.span(),
-            "versions are whole numbers from 1: `version = 1`",
-        )),
+        _ => {
+            Err(syn::Error::new(number.span(), "versions are whole numbers from 1: `version = 1`"))
+        }
     }
 }
 
@@ -184,9 +191,6 @@ pub(crate) fn word(name: &Ident, input: ParseStream, words: &[&str]) -> syn::Res
         return Ok(word);
     }
     let hint = did_you_mean(&text, words.iter().copied());
-    let message = format!(
-        "`{text}` is not one of {}{hint}",
-        listed(words.iter().copied())
-    );
+    let message = format!("`{text}` is not one of {}{hint}", listed(words.iter().copied()));
     Err(syn::Error::new(word.span(), message))
 }

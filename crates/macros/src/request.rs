@@ -34,7 +34,7 @@ impl RequestOptions {
 }
 
 pub(crate) fn command(input: TokenStream) -> TokenStream {
-    let known = &["name", "reply", "error", "format", "version"];
+    let known = &["name", "reply", "error", "check", "format", "version"];
     expand(input, Options::new("command", known), |root, ident, _| {
         quote! {
             #[automatically_derived]
@@ -44,7 +44,7 @@ pub(crate) fn command(input: TokenStream) -> TokenStream {
 }
 
 pub(crate) fn query(input: TokenStream) -> TokenStream {
-    let known = &["name", "reply", "error", "level", "format", "version"];
+    let known = &["name", "reply", "error", "level", "check", "format", "version"];
     expand(input, Options::new("query", known), |root, ident, level| {
         let level = level.map(|level| {
             quote! { const LEVEL: #root::ReadLevel = #root::ReadLevel::#level; }
@@ -68,10 +68,8 @@ fn expand(
     let word = attribute.attribute();
     let mut errors = Errors::default();
     let mut options = RequestOptions::default();
-    attribute.read_attributes(&item.attrs, &mut errors, |name, input| {
-        options.read(name, input)
-    });
-    options.message.check(word, &item, &mut errors);
+    attribute.read_attributes(&item.attrs, &mut errors, |name, input| options.read(name, input));
+    options.message.check(&attribute, &item, &mut errors);
     if !item.generics.params.is_empty() {
         return quote!(#errors);
     }
@@ -138,7 +136,7 @@ mod tests {
     fn a_query_has_defaults_a_level_and_a_root() {
         let written = query(quote! {
             #[query(name = "ping", level = Linearizable, version = 2, format = Json)]
-            #[query(crate = "my::catga")]
+            #[query(crate = "my::catga", check = Ping::check_fields)]
             struct Ping;
         });
         let expected = quote! {
@@ -147,6 +145,9 @@ mod tests {
                 const NAME: &'static str = "ping";
                 const VERSION: u32 = 2;
                 type Format = Json;
+                fn check(&self, faults: &mut my::catga::FieldFaults) {
+                    Ping::check_fields(self, faults);
+                }
             }
             #[automatically_derived]
             impl my::catga::Request for Ping {

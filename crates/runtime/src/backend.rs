@@ -4,7 +4,7 @@ use std::sync::Arc;
 use catga_core::{Fault, NodeName};
 use catga_engine::Limits as EngineLimits;
 use catga_host::Host;
-use catga_journal::{Journal, MemoryLog, Replica, ReplicaOptions};
+use catga_journal::{Journal, LogLimits, MemoryLog, Replica, ReplicaOptions};
 
 use crate::Limits;
 
@@ -54,10 +54,10 @@ impl Backend for Memory {
         limits: &Limits,
     ) -> Result<Parts, Fault> {
         let engine = EngineLimits { keys: limits.keys, ..EngineLimits::default() };
-        // A memory journal starts anew each time, so each start is another incarnation.
-        let options = ReplicaOptions::new(host.random(), node.clone()).with_engine(engine);
+        let mut options = ReplicaOptions::new(node.clone());
+        options.limits = engine;
         let replica = Replica::open(host, options, async move |applier| {
-            Ok(MemoryLog::open(node, applier))
+            Ok(MemoryLog::open(node, applier, LogLimits::default()))
         })
         .await?;
         Ok(Parts::new(replica))

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use catga_core::{
     Answer, Command, Context, Contract, Event, Failure, Fault, FaultCode, InPlace, NodeName,
-    Offers, Position, Query, ReadLevel, Registry, Replied, Request,
+    Position, Query, ReadLevel, Registry, Replied, Request,
 };
 use catga_host::{Host, Task, timeout};
 use catga_journal::Journal;
-use catga_engine::Verdict;
 
 use crate::commit::Committer;
 use crate::metrics::Metrics;
@@ -207,7 +206,10 @@ impl Node {
     }
 
     /// Registers metrics of one's own in the node's registry.
-    pub fn register_metrics(&self, register: impl FnOnce(&mut prometheus_client::registry::Registry)) {
+    pub fn register_metrics(
+        &self,
+        register: impl FnOnce(&mut prometheus_client::registry::Registry),
+    ) {
         self.0.metrics.register(register);
     }
 
@@ -283,7 +285,7 @@ impl Inner {
             .min(self.limits.deadline);
         let mut wanted = context.as_ref().and_then(|context| context.after);
         if let Some(seen) = wanted {
-            self.check_incarnation(seen)?;
+            check_incarnation(&*self.journal, seen)?;
         }
         if level == ReadLevel::Linearizable {
             let head = timeout(&*self.host, limit, self.journal.head(level))
@@ -306,19 +308,6 @@ impl Inner {
         self.dispatch(message, context).await.answer
     }
 
-    pub(crate) fn check_incarnation(&self, seen: Position) -> Result<(), Fault> {
-        if seen.incarnation == self.journal.incarnation() && seen.partition == 0 {
-            return Ok(());
-        }
-        Err(Fault::new(
-            FaultCode::PositionUnknown,
-            format!(
-                "position {seen} belongs to another incarnation of the journal, which may have \
-                 lost what you saw; read again without a position"
-            ),
-        ))
-    }
-
     pub(crate) fn position_at(&self, offset: catga_core::Offset) -> Position {
         Position { incarnation: self.journal.incarnation(), partition: 0, offset }
     }
@@ -326,6 +315,20 @@ impl Inner {
     pub(crate) fn state(&self) -> NodeState {
         if self.lifecycle.is_running() { NodeState::Follower } else { NodeState::Draining }
     }
+}
+
+/// Refuses a position that must not be compared with this journal's.
+pub(crate) fn check_incarnation(journal: &dyn Journal, seen: Position) -> Result<(), Fault> {
+    if seen.incarnation == journal.incarnation() && seen.partition == 0 {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultCode::PositionUnknown,
+        format!(
+            "position {seen} belongs to another incarnation of the journal, which may have lost \
+             what you saw; read again without a position"
+        ),
+    ))
 }
 
 pub(crate) fn shutting_down() -> Fault {

@@ -4,8 +4,8 @@ use std::task::{self, Poll};
 
 use catga_core::{Answer, Command, Context, InPlace, Replied, in_place};
 
-use crate::node::Inner;
 use crate::CallOptions;
+use crate::node::Inner;
 
 pin_project_lite::pin_project! {
     /// A command on its way: await it for the answer.

@@ -1,0 +1,8 @@
+//! What a program names: `use catga::prelude::*;`.
+
+pub use crate::{
+    Answer, CallOptions, Catga, Client, Command, Delivery, DomainError, Event, EventMeta, Failure,
+    Fault, Id, NoError, Node, Query, Tag, Timestamp, Tx, Uuid, View, aggregate, contract,
+    projection, service,
+};
+pub use serde::{Deserialize, Serialize};

@@ -1,0 +1,221 @@
+//! What counted, in memory: answers by offset, events by position and by stream.
+
+mod chunks;
+mod names;
+mod pages;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::sync::Arc;
+
+use catga_core::{
+    EventMeta, Fault, FaultCode, MessageId, NewEvent, Offset, Position, RecordedEvent, StreamName,
+    StreamSlice, Tag, Timestamp,
+};
+use catga_engine::{Effect, RecordedAnswer};
+
+use self::chunks::Chunks;
+use self::names::Names;
+use crate::RecordedOutcome;
+
+/// Every effect that counted, and its events.
+///
+/// Payloads are never copied: on the node that proposed an effect they are its handler's own, on
+/// others they share the bytes of their entry. An entry is nearly all payload of effects that
+/// counted, and none of these is ever dropped alone, so a copy would only cost.
+#[derive(Debug)]
+pub(crate) struct History {
+    incarnation: u64,
+    /// By offset, from 1.
+    effects: Chunks<Recorded>,
+    /// By position.
+    events: Chunks<Chained>,
+    /// The hasher is the standard, keyed one, since keys of streams come from outside.
+    streams: HashMap<StreamName, Head>,
+    names: Names,
+    /// What most events have.
+    no_tags: Arc<[Tag]>,
+}
+
+#[derive(Debug)]
+struct Recorded {
+    id: MessageId,
+    at: Timestamp,
+    correlation: Option<Arc<str>>,
+    answer: RecordedAnswer,
+    /// How many events there are up to the end of this effect.
+    events_end: usize,
+}
+
+/// An event, and where its stream's previous one stands.
+///
+/// So a stream is a chain from its last event back, which costs a number per event; a list per
+/// stream would cost an allocation for each, and most streams are short.
+#[derive(Debug)]
+struct Chained {
+    event: RecordedEvent,
+    previous: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    last: usize,
+    version: u64,
+}
+
+impl History {
+    pub(crate) fn new(incarnation: u64) -> Self {
+        Self {
+            incarnation,
+            effects: Chunks::default(),
+            events: Chunks::default(),
+            streams: HashMap::new(),
+            names: Names::default(),
+            no_tags: Arc::from([]),
+        }
+    }
+
+    /// How many effects it holds.
+    pub(crate) fn offset(&self) -> Offset {
+        Offset(self.effects.len() as u64)
+    }
+
+    /// Adds the effect that counted next.
+    pub(crate) fn push(&mut self, effect: Effect) {
+        let position = Position {
+            incarnation: self.incarnation,
+            partition: 0,
+            offset: self.offset().next(),
+        };
+        let (id, at, correlation) = (effect.id, effect.at, effect.trail.correlation);
+        for (event, index) in effect.events.into_iter().zip(0..) {
+            let tags = match event.tags.is_empty() {
+                true => Arc::clone(&self.no_tags),
+                false => event.tags.into(),
+            };
+            let (stream, version, previous) = self.extend(event.stream);
+            let mut meta = EventMeta::new(position, stream, version, at);
+            meta.index = index;
+            meta.message_id = id;
+            meta.correlation = correlation.clone();
+            let event = RecordedEvent {
+                name: self.names.intern(event.name),
+                schema: event.schema,
+                payload: event.payload,
+                tags,
+                meta,
+            };
+            self.events.push(Chained { event, previous });
+        }
+        self.effects.push(Recorded {
+            id,
+            at,
+            correlation,
+            answer: effect.answer,
+            events_end: self.events.len(),
+        });
+    }
+
+    /// Makes the next event the last of its stream: the stream's one shared name, the event's
+    /// version, and where the event before it stands.
+    fn extend(&mut self, stream: StreamName) -> (StreamName, u64, Option<usize>) {
+        let last = self.events.len();
+        match self.streams.entry(stream) {
+            Slot::Vacant(slot) => {
+                let name = slot.key().clone();
+                slot.insert(Head { last, version: 1 });
+                (name, 1, None)
+            }
+            Slot::Occupied(mut slot) => {
+                let head = slot.get_mut();
+                let previous = head.last;
+                head.last = last;
+                head.version += 1;
+                let version = head.version;
+                (slot.key().clone(), version, Some(previous))
+            }
+        }
+    }
+
+    /// The answer of the effect at `offset`.
+    pub(crate) fn outcome(&self, offset: Offset) -> Result<RecordedOutcome, Fault> {
+        let recorded = self.place(offset).and_then(|place| self.effects.get(place));
+        let Some(recorded) = recorded else {
+            let message = format!(
+                "no answer is recorded at offset {offset}: this node has applied {}",
+                self.offset()
+            );
+            return Err(Fault::new(FaultCode::PositionNotReached, message));
+        };
+        let (refused, payload) = match &recorded.answer {
+            RecordedAnswer::None => (false, bytes::Bytes::new()),
+            RecordedAnswer::Reply(payload) => (false, payload.clone()),
+            RecordedAnswer::Refusal(payload) => (true, payload.clone()),
+        };
+        Ok(RecordedOutcome { refused, payload })
+    }
+
+    /// The events of one stream, oldest first.
+    pub(crate) fn stream(&self, stream: &StreamName) -> StreamSlice {
+        let mut events = Vec::new();
+        if let Some(head) = self.streams.get(stream) {
+            events.reserve_exact(head.version as usize);
+            let mut next = Some(head.last);
+            while let Some(chained) = next.and_then(|place| self.events.get(place)) {
+                events.push(chained.event.clone());
+                next = chained.previous;
+            }
+            events.reverse();
+        }
+        StreamSlice { events }
+    }
+
+    /// The effects after `after`, as they were but for what only the engine needs.
+    pub(crate) fn effects_after(&self, after: Offset) -> impl Iterator<Item = Effect> + '_ {
+        let first = usize::try_from(after.0).unwrap_or(usize::MAX);
+        let recorded = self.effects.iter_from(first);
+        let mut events = self.events.iter_from(self.events_end(after));
+        let mut start = self.events_end(after);
+        recorded.map(move |recorded| {
+            let count = recorded.events_end - start;
+            start = recorded.events_end;
+            Effect {
+                id: recorded.id,
+                at: recorded.at,
+                answer: recorded.answer.clone(),
+                events: events.by_ref().take(count).map(as_new).collect(),
+                trail: catga_engine::Trail {
+                    correlation: recorded.correlation.clone(),
+                    ..Default::default()
+                },
+                ..Effect::default()
+            }
+        })
+    }
+
+    /// How many events there are up to the end of the effect at `offset`.
+    fn events_end(&self, offset: Offset) -> usize {
+        let recorded = self.place(offset).and_then(|place| self.effects.get(place));
+        match recorded {
+            Some(recorded) => recorded.events_end,
+            None if offset == Offset::ZERO => 0,
+            None => self.events.len(),
+        }
+    }
+
+    /// Where the effect at `offset` stands; none before the first.
+    fn place(&self, offset: Offset) -> Option<usize> {
+        usize::try_from(offset.0.checked_sub(1)?).ok()
+    }
+}
+
+fn as_new(chained: &Chained) -> NewEvent {
+    let event = &chained.event;
+    NewEvent {
+        stream: event.meta.stream.clone(),
+        name: event.name.to_string(),
+        schema: event.schema,
+        tags: event.tags.to_vec(),
+        payload: event.payload.clone(),
+    }
+}

@@ -1,0 +1,110 @@
+//! A journal from any log: a batcher puts effects into entries, the engine decides them as they
+//! are applied, and the history keeps what counted.
+
+mod applier;
+mod batcher;
+mod clock;
+mod faults;
+mod journal;
+mod options;
+mod shared;
+mod snapshot;
+mod waiters;
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use catga_core::Fault;
+use catga_host::Host;
+use tokio::sync::{mpsc, oneshot};
+
+use self::batcher::{Batcher, Queued};
+use self::shared::Shared;
+use crate::{Log, Watermark};
+
+pub use self::applier::ReplicaApplier;
+pub use self::options::ReplicaOptions;
+
+/// A [`Journal`](crate::Journal) over the log `L`, with engine and history in memory.
+///
+/// A commit waits in a bounded queue; one task makes entries of what waits and appends them; the
+/// verdicts are given by this node's own apply, whatever the append returns. So where an append
+/// comes back in doubt, as after a lost leadership, the commit goes on waiting: the entry may
+/// still be applied here. How many may wait so is bounded
+/// ([`doubtful_max`](ReplicaOptions::doubtful_max)); how long is the caller's deadline.
+///
+/// A panic in the engine, or an entry that it cannot read, stops the replica: what is pending is
+/// in doubt, and reads and commits are refused from then on, so that nothing half-applied is
+/// served.
+pub struct Replica<L> {
+    host: Arc<dyn Host>,
+    log: Arc<L>,
+    shared: Arc<Shared>,
+    options: ReplicaOptions,
+    /// Bounded by [`ReplicaOptions::queue_capacity`].
+    queue: mpsc::Sender<Queued>,
+    /// Ends the batcher; taken by the first shutdown.
+    stop: Mutex<Option<oneshot::Sender<()>>>,
+    /// At 1 once the batcher has ended.
+    ended: Arc<Watermark>,
+}
+
+impl<L: Log> Replica<L> {
+    /// Opens a log with the applier of a new replica, and takes commits for it.
+    ///
+    /// `open_log` gets the applier, to which the log delivers at once what it holds.
+    ///
+    /// # Errors
+    /// What `open_log` returns.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops what `open_log` has opened so far.
+    pub async fn open<F>(
+        host: Arc<dyn Host>,
+        options: ReplicaOptions,
+        open_log: impl FnOnce(ReplicaApplier) -> F,
+    ) -> Result<Arc<Self>, Fault>
+    where
+        F: Future<Output = Result<L, Fault>>,
+    {
+        let shared = Arc::new(Shared::new(&host, &options));
+        let log = Arc::new(open_log(ReplicaApplier::new(Arc::clone(&shared))).await?);
+        let (queue, queued) = mpsc::channel(options.queue_capacity);
+        let (stop, stopped) = oneshot::channel();
+        let ended = Arc::new(Watermark::default());
+        let batcher = Batcher::new(
+            Arc::clone(&shared),
+            Arc::clone(&log),
+            options.clone(),
+            queued,
+            stopped,
+        );
+        // It ends with the queue or by `stop`; however it ends, it answers what it holds.
+        let task = batcher.run(Arc::clone(&ended));
+        drop(host.spawn("journal-batcher", Box::pin(task)));
+        Ok(Arc::new(Self {
+            host,
+            log,
+            shared,
+            options,
+            queue,
+            stop: Mutex::new(Some(stop)),
+            ended,
+        }))
+    }
+
+    /// The log beneath.
+    pub fn log(&self) -> &Arc<L> {
+        &self.log
+    }
+}
+
+impl<L> fmt::Debug for Replica<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replica")
+            .field("node", &self.options.node)
+            .field("incarnation", &self.shared.incarnation)
+            .field("applied", &self.shared.applied.get())
+            .finish_non_exhaustive()
+    }
+}

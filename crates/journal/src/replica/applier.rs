@@ -1,0 +1,152 @@
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use catga_core::{Fault, FaultCode, Offset, panic_message};
+use catga_engine::{Applied, Entry, Verdict};
+
+use super::shared::{Shared, State};
+use super::{snapshot, waiters};
+use crate::{Applier, Delivered, LogIndex, LogSnapshot};
+
+/// The half of a replica that its log delivers to.
+///
+/// Any failure, a panic too, stops the replica for good; the log then has to stop as well.
+pub struct ReplicaApplier {
+    shared: Arc<Shared>,
+    /// Kept from entry to entry, so that applying allocates nothing for it.
+    outcome: Applied,
+}
+
+impl ReplicaApplier {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            outcome: Applied::default(),
+        }
+    }
+
+    fn apply_one(&mut self, delivered: &Delivered) -> Result<(), Fault> {
+        let shared = Arc::clone(&self.shared);
+        let (entry, answers) = match shared.waiters.take(&delivered.entry) {
+            Some(sent) => (sent.entry, sent.answers),
+            None => {
+                shared.clock.seen();
+                (decode(delivered)?, Vec::new())
+            }
+        };
+        // If this fails, its waiters are gone with it, which tells them that they are in doubt.
+        let applied = self.outcome_of(entry, delivered)?;
+        // First the mark and then the waiters: whoever follows the journal is on its way before
+        // callers ask what it has made of their effects.
+        shared.applied.advance(applied);
+        waiters::answer_all(answers, &self.outcome.verdicts, applied);
+        Ok(())
+    }
+
+    /// Decides the entry and keeps what counted; how far the journal is applied then.
+    fn outcome_of(
+        &mut self,
+        entry: Entry,
+        delivered: &Delivered,
+    ) -> Result<Offset, Fault> {
+        let mut state = self.shared.write()?;
+        let state = &mut *state;
+        if state.index >= Some(delivered.index) {
+            // To go on would be to decide otherwise than the other nodes.
+            let (index, last) = (delivered.index, state.index);
+            let message = format!("the log delivered {index:?} after {last:?}");
+            return Err(Fault::internal(message));
+        }
+        let decided = state
+            .engine
+            .apply(&entry, &delivered.entry, &mut self.outcome);
+        decided.map_err(|error| {
+            let message = format!("cannot apply the entry at {:?}: {error}", delivered.index);
+            Fault::new(FaultCode::Unreadable, message)
+        })?;
+        for (effect, verdict) in entry.effects.into_iter().zip(&self.outcome.verdicts) {
+            if matches!(verdict, Verdict::Counted { .. }) {
+                state.history.push(effect);
+            }
+        }
+        state.index = Some(delivered.index);
+        self.shared.set_engine_version(state.engine.version());
+        Ok(state.engine.offset())
+    }
+
+    /// Runs `step` and stops the replica if it fails.
+    fn or_stop<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        // Safe to go on with afterwards: the state's lock is poisoned, and nothing else is used.
+        let done = catch_unwind(AssertUnwindSafe(|| step(self)));
+        let done = done.unwrap_or_else(|panic| {
+            let message = format!("applying panicked: {}", panic_message(&*panic));
+            Err(Fault::internal(message))
+        });
+        done.inspect_err(|fault| self.shared.fail(fault))
+    }
+}
+
+fn decode(delivered: &Delivered) -> Result<Entry, Fault> {
+    Entry::decode(&delivered.entry).map_err(|error| {
+        let message = format!("cannot read the entry at {:?}: {error}", delivered.index);
+        Fault::new(FaultCode::Unreadable, message)
+    })
+}
+
+impl Applier for ReplicaApplier {
+    fn applied(&self) -> Option<LogIndex> {
+        self.shared.read(|state| state.index).ok().flatten()
+    }
+
+    fn apply(&mut self, entries: &[Delivered]) -> Result<(), Fault> {
+        self.or_stop(|this| entries.iter().try_for_each(|entry| this.apply_one(entry)))
+    }
+
+    fn snapshot(&mut self) -> Result<LogSnapshot, Fault> {
+        self.shared.read(|state| LogSnapshot {
+            upto: state.index,
+            data: snapshot::write(&state.engine, &state.history),
+        })
+    }
+
+    fn install(&mut self, snapshot: LogSnapshot) -> Result<(), Fault> {
+        // Built before anything is touched: if it is damaged, the state is as before.
+        let limits = self.shared.read(|state| state.engine.limits())?;
+        let (engine, history) = snapshot::read(&snapshot.data, limits, self.shared.incarnation)?;
+        let offset = engine.offset();
+        let version = engine.version();
+        let mut state = self.shared.write()?;
+        if offset < state.engine.offset() {
+            let have = state.engine.offset();
+            let message = format!("a snapshot at offset {offset} is older than the state at {have}");
+            return Err(Fault::internal(message));
+        }
+        let former = std::mem::replace(
+            &mut *state,
+            State {
+                engine,
+                history,
+                index: snapshot.upto,
+            },
+        );
+        drop(state);
+        // Taking all of a history apart takes long; nobody should wait for it at the lock.
+        drop(former);
+        let shared = &self.shared;
+        shared.set_engine_version(version);
+        shared.clock.seen();
+        shared.applied.advance(offset);
+        shared.settle(offset);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ReplicaApplier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplicaApplier")
+            .field("node", &self.shared.node)
+            .field("applied", &self.shared.applied.get())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,48 @@
+use catga_core::{Fault, FaultCode};
+
+use crate::Refusal;
+
+/// The log proved that the entry is not in it and never will be.
+#[cold]
+pub(super) fn refused(refusal: &Refusal) -> Fault {
+    match refusal {
+        Refusal::NotLeader { term, leader } => {
+            let leader = leader.as_ref().map_or("nobody", |leader| leader.as_str());
+            let message = format!("this node does not lead: in term {term} {leader} does");
+            Fault::new(FaultCode::LogUnavailable, message)
+        }
+        Refusal::Stopped => shutting_down(),
+        Refusal::TooLarge { limit } => too_large(*limit),
+        Refusal::Full => Fault::new(FaultCode::StorageFull, "the log has no room for the effect"),
+    }
+}
+
+#[cold]
+pub(super) fn too_large(limit: usize) -> Fault {
+    let message = format!("the effect is larger than the {limit} bytes that the log takes");
+    Fault::new(FaultCode::CommandTooLarge, message)
+}
+
+#[cold]
+pub(super) fn shutting_down() -> Fault {
+    let message = "the journal is stopping and takes no more effects";
+    Fault::new(FaultCode::ShuttingDown, message)
+}
+
+#[cold]
+pub(super) fn overloaded(capacity: usize) -> Fault {
+    let message = format!("{capacity} effects were waiting for the log for too long; try later");
+    Fault::new(FaultCode::Overloaded, message)
+}
+
+/// The effect may have been applied or may still be.
+#[cold]
+pub(super) fn in_doubt(why: &str) -> Fault {
+    let message = format!("{why}; retry with the same id to learn whether the effect counts");
+    Fault::new(FaultCode::InDoubt, message)
+}
+
+#[cold]
+pub(super) fn half_applied() -> Fault {
+    Fault::internal("the journal stopped in the middle of an entry; restart the node")
+}

@@ -1,0 +1,141 @@
+use catga_core::{Fault, MessageId, Offset, Position, ReadLevel, StreamName, StreamSlice};
+use catga_engine::{Effect, Lookup, OutsideKey};
+use catga_host::{BoxFuture, timeout};
+use std::future::ready;
+use std::sync::PoisonError;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::oneshot;
+
+use super::batcher::Queued;
+use super::{Replica, faults};
+use crate::{
+    Filter, Guarantees, Journal, Leadership, Log, Page, Pending, RecordedOutcome, Watermark,
+};
+
+impl<L: Log> Journal for Replica<L> {
+    fn incarnation(&self) -> u64 {
+        self.shared.incarnation
+    }
+
+    /// Where the queue is full, the wait for room begins with the first poll instead: a task for
+    /// every commit that finds no room would be a queue without a bound.
+    fn commit(&self, effect: Effect) -> Pending {
+        if let Err(fault) = self.shared.alive() {
+            return Pending::refused(fault);
+        }
+        let (answer, verdict) = oneshot::channel();
+        match self.queue.try_send(Queued { effect, answer }) {
+            Ok(()) => Pending::sent(verdict),
+            Err(TrySendError::Closed(_)) => Pending::refused(faults::shutting_down()),
+            Err(TrySendError::Full(queued)) => self.commit_when_there_is_room(queued, verdict),
+        }
+    }
+
+    fn lookup(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Lookup {
+        let known = self
+            .shared
+            .read(|state| state.engine.lookup(id, key, payload_hash));
+        // A replica that stopped cannot say that an id is new; this says that it cannot tell.
+        known.unwrap_or(Lookup::Expired)
+    }
+
+    fn outcome(&self, offset: Offset) -> BoxFuture<'_, Result<RecordedOutcome, Fault>> {
+        let outcome = self.shared.read(|state| state.history.outcome(offset));
+        Box::pin(ready(outcome.and_then(|outcome| outcome)))
+    }
+
+    fn head(&self, level: ReadLevel) -> BoxFuture<'_, Result<Position, Fault>> {
+        if level != ReadLevel::Linearizable {
+            return Box::pin(ready(Ok(self.position())));
+        }
+        Box::pin(async {
+            // All up to there is applied here when it returns (`Log`, 7).
+            self.log.read_index().await?;
+            self.shared.alive()?;
+            Ok(self.position())
+        })
+    }
+
+    fn applied(&self) -> &Watermark {
+        &self.shared.applied
+    }
+
+    fn stream<'a>(&'a self, stream: &'a StreamName) -> BoxFuture<'a, Result<StreamSlice, Fault>> {
+        Box::pin(ready(
+            self.shared.read(|state| state.history.stream(stream)),
+        ))
+    }
+
+    fn page<'a>(
+        &'a self,
+        after: Offset,
+        filter: &'a Filter,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, Fault>> {
+        let page = |state: &super::shared::State| state.history.page(after, filter, limit);
+        Box::pin(ready(self.shared.read(page)))
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        self.log.guarantees()
+    }
+
+    fn leadership(&self) -> Leadership {
+        self.log.leadership()
+    }
+
+    /// Zero for a replica that stopped in the middle of an entry.
+    fn rolling_hash(&self) -> (Offset, u64) {
+        let hash = self
+            .shared
+            .read(|state| (state.engine.offset(), state.engine.hash()));
+        hash.unwrap_or_default()
+    }
+
+    /// What still waits for an entry is refused; what is on its way is answered by the log, and
+    /// what it cannot tell is in doubt.
+    fn shutdown(&self) -> BoxFuture<'_, ()> {
+        let stop = self
+            .stop
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(stop) = stop {
+            // A batcher that has ended already needs no telling.
+            let _ = stop.send(());
+        }
+        Box::pin(async {
+            self.log.shutdown().await;
+            self.ended.reach(Offset(1)).await;
+            self.shared.applied.close();
+        })
+    }
+}
+
+impl<L: Log> Replica<L> {
+    #[cold]
+    fn commit_when_there_is_room(
+        &self,
+        queued: Queued,
+        verdict: oneshot::Receiver<Result<crate::Committed, Fault>>,
+    ) -> Pending {
+        let (host, queue) = (self.host.clone(), self.queue.clone());
+        let (wait, capacity) = (self.options.queue_wait, self.options.queue_capacity);
+        Pending::new(async move {
+            match timeout(&*host, wait, queue.send(queued)).await {
+                Err(_) => Err(faults::overloaded(capacity)),
+                Ok(Err(_)) => Err(faults::shutting_down()),
+                Ok(Ok(())) => Pending::sent(verdict).await,
+            }
+        })
+    }
+
+    fn position(&self) -> Position {
+        Position {
+            incarnation: self.shared.incarnation,
+            partition: 0,
+            offset: self.shared.applied.get(),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
+
+use catga_core::{Fault, NodeName, Offset};
+use catga_engine::{Engine, Lookup, MemoryState};
+use catga_host::Host;
+
+use super::clock::Clock;
+use super::waiters::Waiters;
+use super::{ReplicaOptions, faults};
+use crate::history::History;
+use crate::{LogIndex, Watermark};
+
+/// What the halves of a replica share: the commits, the applier and the readers.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) node: NodeName,
+    pub(super) incarnation: u64,
+    /// Raised once the history holds the effects, and before their waiters are answered.
+    pub(super) applied: Watermark,
+    pub(super) waiters: Waiters,
+    pub(super) clock: Clock,
+    /// Written by the applier alone, an entry at a time; read by everybody, never across an
+    /// await. Many readers at once, because pages are long and projections all read them.
+    state: RwLock<State>,
+    /// The engine's version, for the batcher, which needs nothing else of the state.
+    engine_version: AtomicU32,
+    /// Why the replica stopped; set before anybody can read what was left half done.
+    failure: OnceLock<Fault>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) engine: Engine<MemoryState>,
+    pub(super) history: History,
+    /// The last entry in it.
+    pub(super) index: Option<LogIndex>,
+}
+
+impl Shared {
+    pub(super) fn new(host: &Arc<dyn Host>, options: &ReplicaOptions) -> Self {
+        let incarnation = options.incarnation.unwrap_or_else(|| host.random());
+        let engine = Engine::new(MemoryState::new(), options.limits);
+        Self {
+            node: options.node.clone(),
+            incarnation,
+            applied: Watermark::default(),
+            waiters: Waiters::default(),
+            clock: Clock::new(Arc::clone(host)),
+            engine_version: AtomicU32::new(engine.version()),
+            state: RwLock::new(State {
+                engine,
+                history: History::new(incarnation),
+                index: None,
+            }),
+            failure: OnceLock::new(),
+        }
+    }
+
+    /// Reads the state between two entries.
+    ///
+    /// # Errors
+    /// When the replica has stopped.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&State) -> T) -> Result<T, Fault> {
+        match self.state.read() {
+            Ok(state) => self.alive().map(|()| read(&state)),
+            Err(_) => Err(faults::half_applied()),
+        }
+    }
+
+    /// The state, to apply to it. A panic while it is held keeps everybody from it for good.
+    ///
+    /// # Errors
+    /// When the replica has stopped.
+    pub(super) fn write(&self) -> Result<RwLockWriteGuard<'_, State>, Fault> {
+        self.alive()?;
+        self.state.write().map_err(|_| faults::half_applied())
+    }
+
+    pub(super) fn engine_version(&self) -> u32 {
+        // It changes with an entry and is stated in entries; no other memory goes with it.
+        self.engine_version.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_engine_version(&self, version: u32) {
+        self.engine_version.store(version, Ordering::Relaxed);
+    }
+
+    /// # Errors
+    /// Why the replica has stopped.
+    pub(super) fn alive(&self) -> Result<(), Fault> {
+        self.failure.get().map_or(Ok(()), |fault| Err(fault.clone()))
+    }
+
+    /// Answers those whose effects the state, which was just installed, holds already.
+    pub(super) fn settle(&self, applied: Offset) {
+        self.waiters.settle(applied, |effect| {
+            let known = |state: &State| state.engine.lookup(effect.id, None, effect.payload_hash);
+            match self.read(known) {
+                Ok(Lookup::Known { offset }) => Some(offset),
+                _ => None,
+            }
+        });
+    }
+
+    /// Stops the replica: no entry can be applied any more.
+    #[cold]
+    pub(super) fn fail(&self, fault: &Fault) {
+        tracing::error!(node = %self.node, %fault, "the journal stops");
+        // The first failure is the one that counts.
+        let _ = self.failure.set(fault.clone());
+        // Whoever got in before the failure was set has left once the lock was ours.
+        drop(self.state.write().unwrap_or_else(PoisonError::into_inner));
+        self.applied.close();
+        self.waiters.end();
+    }
+}

@@ -1,0 +1,373 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use catga_core::{
+    Answer, Call as LayeredCall, CatchPanic, Context, Dispatch, DomainError, Durable, Failure,
+    Fault, FaultCode, Format, Handle, InPlace, Layer, NO_CONTEXT, Offset, Replied, Report, Request,
+    Service, Source, Tx, check, handler_panicked, in_place,
+};
+use catga_engine::{RecordedAnswer, Verdict};
+use catga_host::timeout;
+use catga_journal::RecordedOutcome;
+
+use crate::commit::{Call, Committer, Known, rejected, too_late, unencodable};
+use crate::metrics::{Ended, HandlerMetrics};
+use crate::node::check_incarnation;
+use crate::views::Views;
+
+/// Runs handlers that take a transaction: once per command at least, and its effect counts once.
+pub(crate) struct DurableDispatch<S, E, H> {
+    pub(crate) service: Arc<S>,
+    /// Once per call.
+    pub(crate) edge: Arc<E>,
+    /// Once per attempt.
+    pub(crate) handlers: Arc<H>,
+    pub(crate) committer: Arc<Committer>,
+    pub(crate) views: Views,
+    pub(crate) metrics: HandlerMetrics,
+}
+
+/// What an attempt came to.
+enum Attempted<R, E> {
+    /// This is the answer, recorded or not.
+    Answered(Answer<R, E>),
+    /// It conflicted with what stands at the offset.
+    Conflicted(Offset),
+}
+
+impl<M, S, E, H> Dispatch<M> for DurableDispatch<S, E, H>
+where
+    M: Request,
+    S: Service + Handle<M, Scope = Durable>,
+    E: Layer,
+    H: Layer,
+{
+    fn dispatch<'a>(
+        &'a self,
+        message: M,
+        context: Option<Box<Context>>,
+    ) -> InPlace<'a, Replied<M::Reply, M::Error>> {
+        // One box for the whole way: the future holds the transaction and the effect.
+        in_place(Box::pin(async move {
+            let context = context.as_deref().unwrap_or(&NO_CONTEXT);
+            let started = self.committer.host.now();
+            let mut report = None;
+            let call = EdgeCall { dispatch: self, message, context, report: &mut report };
+            let answer = match CatchPanic::new(self.edge.around(call)).await {
+                Ok(answer) => answer,
+                Err(panic) => Err(Failure::Fault(handler_panicked(M::NAME, &panic))),
+            };
+            let took = self.committer.host.now().saturating_sub(started);
+            self.metrics.record(ended(&answer), took);
+            log::<M>(&answer, report.as_ref(), took);
+            Replied { answer, report: report.map(Box::new) }
+        }))
+    }
+}
+
+impl<S, E, H> DurableDispatch<S, E, H> {
+    /// The command within the edge layers: admitted, looked up, and run until its effect is
+    /// decided.
+    async fn execute<M>(
+        &self,
+        message: M,
+        context: &Context,
+        report: &mut Option<Report>,
+    ) -> Answer<M::Reply, M::Error>
+    where
+        M: Request,
+        S: Service + Handle<M, Scope = Durable>,
+        H: Layer,
+    {
+        let committer = &self.committer;
+        check(&message)?;
+        if let Some(seen) = context.after {
+            check_incarnation(&*committer.journal, seen)?;
+        }
+        let mut payload = Vec::with_capacity(128);
+        M::Format::encode(&message, &mut payload).map_err(|error| unencodable(M::NAME, error))?;
+        let mut call = committer.admit(M::NAME, &payload, context).await?;
+        let report = report.insert(Report::new(call.id));
+        let _flight = match committer.known(&call, context.message_id.is_some()).await? {
+            Known::Answered(offset, outcome) => {
+                self.settle(offset, report).await;
+                return decode_outcome::<M>(&outcome);
+            }
+            Known::Run(flight) => flight,
+        };
+        let mut message = Some(message);
+        let mut last_conflict = None;
+        for run in 0..=committer.limits.reruns {
+            if run > 0 {
+                self.metrics.reruns.inc();
+            }
+            self.catch_up(&call, context, last_conflict).await?;
+            let message = match message.take() {
+                Some(message) => message,
+                None => M::Format::decode(&payload).map_err(|error| unencodable(M::NAME, error))?,
+            };
+            match self.attempt::<M>(message, context, &mut call, report).await {
+                Attempted::Answered(answer) => return answer,
+                // The same conflict again: the handler does not look at what it conflicts with.
+                Attempted::Conflicted(at) if last_conflict == Some(at) => {
+                    return Err(Failure::Fault(blind::<M>(at)));
+                }
+                Attempted::Conflicted(at) => last_conflict = Some(at),
+            }
+        }
+        Err(Failure::Fault(Fault::new(
+            FaultCode::Contention,
+            format!(
+                "`{}` met other commands {} times in a row and has no effect; try again",
+                M::NAME,
+                committer.limits.reruns + 1
+            ),
+        )))
+    }
+
+    /// Waits until this node's engine and the service's views hold what was committed when the
+    /// command arrived, what its caller has seen, and what an earlier attempt conflicted with:
+    /// a lagging view could refuse what was acknowledged already.
+    async fn catch_up(
+        &self,
+        call: &Call,
+        context: &Context,
+        conflict: Option<Offset>,
+    ) -> Result<(), Fault> {
+        let committer = &self.committer;
+        let mut wanted = committer.journal.applied().get();
+        if let Some(seen) = context.after {
+            wanted = wanted.max(seen.offset);
+        }
+        wanted = wanted.max(conflict.unwrap_or_default());
+        let reached = async {
+            committer.journal.applied().reach(wanted).await;
+            self.views.reach(wanted).await;
+        };
+        let wait = committer.remaining(call).min(committer.limits.visible_wait);
+        timeout(&*committer.host, wait, reached).await.map_err(|_| {
+            Fault::new(
+                FaultCode::PositionNotReached,
+                format!(
+                    "this node has not reached offset {wanted} in time, which the command must \
+                     not be decided without; try again"
+                ),
+            )
+        })
+    }
+
+    /// Runs the handler once and commits what it decided.
+    async fn attempt<M>(
+        &self,
+        message: M,
+        context: &Context,
+        call: &mut Call,
+        report: &mut Report,
+    ) -> Attempted<M::Reply, M::Error>
+    where
+        M: Request,
+        S: Service + Handle<M, Scope = Durable>,
+        H: Layer,
+    {
+        let committer = &self.committer;
+        let views = self.views.offset(committer.journal.applied().get());
+        let source: Arc<dyn Source> = committer.clone();
+        let incarnation = committer.journal.incarnation();
+        let mut tx = Tx::new(call.id, incarnation, call.at, views, context.clone(), source);
+        let handled = HandlerCall { service: &*self.service, message, context, tx: &mut tx };
+        let handled = CatchPanic::new(self.handlers.around(handled));
+        let answer = match timeout(&*committer.host, committer.remaining(call), handled).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => Err(Failure::Fault(handler_panicked(M::NAME, &panic))),
+            Err(_) => Err(Failure::Fault(too_late())),
+        };
+        match self.record::<M>(&answer, tx, context, call).await {
+            Ok(None) => Attempted::Answered(answer),
+            Ok(Some(Verdict::Counted { offset })) => {
+                self.settle(offset, report).await;
+                Attempted::Answered(answer)
+            }
+            Ok(Some(Verdict::Duplicate { of })) => {
+                self.settle(of, report).await;
+                let outcome = committer.journal.outcome(of).await.map_err(Failure::Fault);
+                Attempted::Answered(outcome.and_then(|outcome| decode_outcome::<M>(&outcome)))
+            }
+            Ok(Some(Verdict::Conflict { at, .. })) => Attempted::Conflicted(at),
+            Ok(Some(Verdict::Rejected(rejection))) => {
+                Attempted::Answered(Err(Failure::Fault(rejected(call, rejection))))
+            }
+            Err(fault) => Attempted::Answered(Err(Failure::Fault(fault))),
+        }
+    }
+
+    /// Commits the effect of an attempt; none if the answer is of a kind that is not recorded.
+    async fn record<M: Request>(
+        &self,
+        answer: &Answer<M::Reply, M::Error>,
+        tx: Tx,
+        context: &Context,
+        call: &mut Call,
+    ) -> Result<Option<Verdict>, Fault> {
+        let committer = &self.committer;
+        let mut bytes = Vec::with_capacity(128);
+        let encoded = match answer {
+            Ok(reply) => M::Format::encode(reply, &mut bytes),
+            Err(Failure::Domain(error)) if !error.is_transient() => {
+                M::Format::encode(error, &mut bytes)
+            }
+            Err(_) => return Ok(None),
+        };
+        encoded.map_err(|error| unencodable(M::NAME, error))?;
+        let mut staged = tx.finish()?;
+        if answer.is_err() {
+            // A refusal changes nothing; what it depends on still has to hold.
+            staged.events.clear();
+        }
+        let limit = committer.limits.answer_bytes;
+        let largest = staged.events.iter().map(|event| event.payload.len()).max().unwrap_or(0);
+        if bytes.len().max(largest) > limit {
+            return Err(Fault::new(
+                FaultCode::AnswerTooLarge,
+                format!(
+                    "the handler of `{}` made an answer or an event of {} bytes, and the limit is \
+                     {limit}",
+                    M::NAME,
+                    bytes.len().max(largest)
+                ),
+            ));
+        }
+        let bytes = Bytes::from(bytes);
+        let recorded = if answer.is_ok() {
+            RecordedAnswer::Reply(bytes)
+        } else {
+            RecordedAnswer::Refusal(bytes)
+        };
+        let effect = committer.effect(call, context, recorded, staged.events, staged.conditions);
+        Ok(Some(committer.commit(call, effect).await?.verdict))
+    }
+
+    /// Waits a bounded time until the service's views show the effect, and reports on it.
+    async fn settle(&self, offset: Offset, report: &mut Report) {
+        let committer = &self.committer;
+        report.position = Some(catga_core::Position {
+            incarnation: committer.journal.incarnation(),
+            partition: 0,
+            offset,
+        });
+        let visible = self.views.reach(offset);
+        report.visible =
+            timeout(&*committer.host, committer.limits.visible_wait, visible).await.is_ok();
+    }
+}
+
+fn decode_outcome<M: Request>(outcome: &RecordedOutcome) -> Answer<M::Reply, M::Error> {
+    let unreadable = |error| {
+        Failure::Fault(Fault::new(
+            FaultCode::Unreadable,
+            format!("the recorded answer of `{}` cannot be read: {error}", M::NAME),
+        ))
+    };
+    if outcome.refused {
+        Err(Failure::Domain(M::Format::decode(&outcome.payload).map_err(unreadable)?))
+    } else {
+        M::Format::decode(&outcome.payload).map_err(unreadable)
+    }
+}
+
+#[cold]
+fn blind<M: Request>(at: Offset) -> Fault {
+    Fault::new(
+        FaultCode::StreamExists,
+        format!(
+            "the handler of `{}` emits to a stream that exists since offset {at} without loading \
+             it; load it and decide, or use `append_any`",
+            M::NAME
+        ),
+    )
+}
+
+fn ended<R, E>(answer: &Answer<R, E>) -> Ended {
+    match answer {
+        Ok(_) => Ended::Done,
+        Err(Failure::Domain(_)) => Ended::Refused,
+        Err(Failure::Fault(_)) => Ended::Failed,
+    }
+}
+
+fn log<M: Request>(
+    answer: &Answer<M::Reply, M::Error>,
+    report: Option<&Report>,
+    took: std::time::Duration,
+) {
+    let id = report.map(|report| tracing::field::display(report.message_id));
+    let duration_ms = took.as_secs_f64() * 1e3;
+    match answer {
+        Ok(_) => tracing::info!(command = M::NAME, id, duration_ms, "done"),
+        Err(Failure::Domain(error)) => {
+            tracing::info!(command = M::NAME, id, duration_ms, code = error.code(), "refused");
+        }
+        Err(Failure::Fault(fault)) => {
+            tracing::warn!(command = M::NAME, id, duration_ms, %fault, "failed");
+        }
+    }
+}
+
+/// The call as the edge layers see it.
+struct EdgeCall<'a, S, E, H, M> {
+    dispatch: &'a DurableDispatch<S, E, H>,
+    message: M,
+    context: &'a Context,
+    report: &'a mut Option<Report>,
+}
+
+impl<M, S, E, H> LayeredCall for EdgeCall<'_, S, E, H, M>
+where
+    M: Request,
+    S: Service + Handle<M, Scope = Durable>,
+    E: Layer,
+    H: Layer,
+{
+    type Message = M;
+    type Outcome = Answer<M::Reply, M::Error>;
+
+    fn message(&self) -> &M {
+        &self.message
+    }
+
+    fn context(&self) -> &Context {
+        self.context
+    }
+
+    async fn proceed(self) -> Self::Outcome {
+        self.dispatch.execute(self.message, self.context, self.report).await
+    }
+}
+
+/// One attempt as the handler layers see it.
+struct HandlerCall<'a, S, M> {
+    service: &'a S,
+    message: M,
+    context: &'a Context,
+    tx: &'a mut Tx,
+}
+
+impl<M, S> LayeredCall for HandlerCall<'_, S, M>
+where
+    M: Request,
+    S: Handle<M, Scope = Durable>,
+{
+    type Message = M;
+    type Outcome = Answer<M::Reply, M::Error>;
+
+    fn message(&self) -> &M {
+        &self.message
+    }
+
+    fn context(&self) -> &Context {
+        self.context
+    }
+
+    fn proceed(self) -> impl Future<Output = Self::Outcome> + Send {
+        self.service.handle(self.message, self.tx)
+    }
+}

@@ -1,0 +1,99 @@
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use catga_core::MessageId;
+use catga_engine::OutsideKey;
+use tokio::sync::watch;
+
+/// Which command a call is about, when others may call about the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Subject {
+    Id(MessageId),
+    Key(OutsideKey),
+}
+
+/// The commands under way on this node that another call may be about: a retry that comes while
+/// the first attempt runs waits for it and does not run again.
+///
+/// Ids that this node has just minted are not in it: nobody else knows them yet.
+#[derive(Debug, Default)]
+pub(crate) struct Flights {
+    by_subject: Mutex<HashMap<Subject, Flight>>,
+}
+
+#[derive(Debug)]
+struct Flight {
+    payload_hash: u64,
+    /// Closed when the flight lands.
+    landed: watch::Receiver<()>,
+}
+
+/// What a call finds when it asks to fly.
+#[derive(Debug)]
+pub(crate) enum Boarding {
+    /// It is the only one: it runs.
+    Cleared(FlightGuard),
+    /// Another call about the same command is under way: wait until it has landed, and look again.
+    Wait(watch::Receiver<()>),
+    /// Another call with the same id or key and another payload is under way.
+    Mismatch,
+}
+
+/// Holds a flight open; dropping it lands it.
+#[derive(Debug)]
+pub(crate) struct FlightGuard {
+    flights: Arc<Flights>,
+    subject: Subject,
+    _landed: watch::Sender<()>,
+}
+
+impl Flights {
+    pub(crate) fn board(self: &Arc<Self>, subject: &Subject, payload_hash: u64) -> Boarding {
+        match self.lock().entry(subject.clone()) {
+            Entry::Occupied(flight) if flight.get().payload_hash != payload_hash => {
+                Boarding::Mismatch
+            }
+            Entry::Occupied(flight) => Boarding::Wait(flight.get().landed.clone()),
+            Entry::Vacant(vacant) => {
+                let (sender, landed) = watch::channel(());
+                vacant.insert(Flight { payload_hash, landed });
+                Boarding::Cleared(FlightGuard {
+                    flights: self.clone(),
+                    subject: subject.clone(),
+                    _landed: sender,
+                })
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Subject, Flight>> {
+        self.by_subject.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for FlightGuard {
+    fn drop(&mut self) {
+        self.flights.lock().remove(&self.subject);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catga_core::SessionId;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_second_waits_for_the_first_and_then_flies() {
+        let flights = Arc::new(Flights::default());
+        let subject = Subject::Id(MessageId::new(SessionId(1), 1));
+        let Boarding::Cleared(first) = flights.board(&subject, 7) else { panic!("not cleared") };
+        assert!(matches!(flights.board(&subject, 8), Boarding::Mismatch));
+        let Boarding::Wait(mut landed) = flights.board(&subject, 7) else { panic!("no wait") };
+        drop(first);
+        assert!(landed.changed().await.is_err(), "closed when the flight lands");
+        assert!(matches!(flights.board(&subject, 8), Boarding::Cleared(_)));
+        assert!(flights.lock().is_empty());
+    }
+}

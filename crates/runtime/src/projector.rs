@@ -1,0 +1,212 @@
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use catga_core::{
+    Offset, Position, Projection, Quarantined, RecordedEvent, ViewCell, panic_message,
+};
+use catga_journal::{Filter, Journal, Watermark};
+
+use crate::ProjectionStatus;
+
+/// How many events are read from the journal at once.
+const PAGE: usize = 512;
+
+/// How many events are folded under one lock: readers wait for no more than these.
+const CHUNK: usize = 64;
+
+/// All projections of a node.
+#[derive(Debug, Default)]
+pub(crate) struct Projections(pub(crate) Vec<Projector>);
+
+/// One projection: where it is folded into and how far it is.
+#[derive(Clone)]
+pub(crate) struct Projector {
+    cell: Arc<dyn Fold>,
+    /// Closed when the projection is quarantined.
+    pub(crate) mark: Arc<Watermark>,
+}
+
+/// A [`ViewCell`] without the type of its projection.
+trait Fold: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn version(&self) -> u32;
+    fn filter(&self) -> Filter;
+    fn fold(&self, events: &[RecordedEvent], upto: Offset) -> Result<(), (Position, String)>;
+    fn quarantine(&self, why: Quarantined);
+    fn quarantined(&self) -> Option<&Quarantined>;
+}
+
+impl<P: Projection> Fold for ViewCell<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn version(&self) -> u32 {
+        P::VERSION
+    }
+
+    fn filter(&self) -> Filter {
+        Filter::Names(P::EVENTS)
+    }
+
+    fn fold(&self, events: &[RecordedEvent], upto: Offset) -> Result<(), (Position, String)> {
+        ViewCell::fold(self, events, upto)
+            .map_err(|(position, error)| (position, error.to_string()))
+    }
+
+    fn quarantine(&self, why: Quarantined) {
+        ViewCell::quarantine(self, why);
+    }
+
+    fn quarantined(&self) -> Option<&Quarantined> {
+        ViewCell::quarantined(self)
+    }
+}
+
+impl Projector {
+    pub(crate) fn new<P: Projection>(cell: Arc<ViewCell<P>>) -> Self {
+        Self { cell, mark: Arc::default() }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.cell.name()
+    }
+
+    /// Folds what the journal has and what comes, until the projection is quarantined or the
+    /// journal closes. A slow fold holds up no commit.
+    pub(crate) async fn run(self, journal: Arc<dyn Journal>) {
+        let filter = self.cell.filter();
+        loop {
+            let done = self.mark.get();
+            if !journal.applied().reach(done.next()).await {
+                return;
+            }
+            match journal.page(done, &filter, PAGE).await {
+                Ok(page) => {
+                    for (events, upto) in chunks(&page.events, page.upto) {
+                        if !self.take(events, upto) {
+                            return;
+                        }
+                    }
+                }
+                Err(fault) => {
+                    let position = Position {
+                        incarnation: journal.incarnation(),
+                        partition: 0,
+                        offset: done.next(),
+                    };
+                    return self.quarantine(position, fault.to_string());
+                }
+            }
+        }
+    }
+
+    /// Folds one chunk; false if the projection was quarantined over it.
+    fn take(&self, events: &[RecordedEvent], upto: Offset) -> bool {
+        // What a panic leaves behind is never read again, so nothing half-folded is seen.
+        let folded = catch_unwind(AssertUnwindSafe(|| self.cell.fold(events, upto)));
+        match folded {
+            Ok(Ok(())) => {
+                self.mark.advance(upto);
+                return true;
+            }
+            Ok(Err((position, reason))) => self.quarantine(position, reason),
+            Err(panic) => {
+                let reason = format!("its fold panicked: {}", panic_message(&*panic));
+                let position = events.first().map_or_else(Position::default, |e| e.meta.position);
+                self.quarantine(position, reason);
+            }
+        }
+        false
+    }
+
+    fn quarantine(&self, position: Position, reason: String) {
+        tracing::error!(projection = self.name(), %position, reason, "projection quarantined");
+        self.cell.quarantine(Quarantined { projection: self.name(), position, reason });
+        self.mark.close();
+    }
+}
+
+/// Cuts a page where an effect ends, about every [`CHUNK`] events, each with how far it reaches.
+fn chunks(events: &[RecordedEvent], upto: Offset) -> Vec<(&[RecordedEvent], Offset)> {
+    let mut chunks = Vec::new();
+    let mut rest = events;
+    while rest.len() > CHUNK {
+        let last = rest[CHUNK - 1].meta.position.offset;
+        let cut =
+            CHUNK + rest[CHUNK..].iter().take_while(|e| e.meta.position.offset == last).count();
+        let (chunk, tail) = rest.split_at(cut);
+        chunks.push((chunk, last));
+        rest = tail;
+    }
+    chunks.push((rest, upto));
+    chunks
+}
+
+impl Projections {
+    pub(crate) fn status(&self, journal: &dyn Journal) -> Vec<ProjectionStatus> {
+        let applied = journal.applied().get();
+        let status = |projector: &Projector| {
+            let offset = projector.mark.get();
+            ProjectionStatus {
+                name: projector.cell.name(),
+                version: projector.cell.version(),
+                position: Position { incarnation: journal.incarnation(), partition: 0, offset },
+                behind: applied.0.saturating_sub(offset.0),
+                quarantined: projector.cell.quarantined().cloned(),
+            }
+        };
+        self.0.iter().map(status).collect()
+    }
+
+    pub(crate) fn complaints(&self) -> impl Iterator<Item = String> {
+        self.0.iter().filter_map(|projector| projector.cell.quarantined()).map(|why| {
+            format!("projection `{}` stopped at {}: {}", why.projection, why.position, why.reason)
+        })
+    }
+}
+
+impl fmt::Debug for Projector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Projector")
+            .field("name", &self.name())
+            .field("mark", &self.mark)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catga_core::{EventMeta, StreamName, Timestamp};
+
+    use super::*;
+
+    fn event(offset: u64) -> RecordedEvent {
+        let position = Position { offset: Offset(offset), ..Position::default() };
+        let stream = StreamName::new("s", "1");
+        RecordedEvent {
+            name: "e".into(),
+            schema: 1,
+            payload: Default::default(),
+            tags: [].into(),
+            meta: EventMeta::new(position, stream, offset, Timestamp::default()),
+        }
+    }
+
+    #[test]
+    fn an_effect_is_never_cut_in_two() {
+        // 60 effects of one event, then one of ten, then one more.
+        let mut events: Vec<_> = (1..=60).map(event).collect();
+        events.extend((0..10).map(|_| event(61)));
+        events.push(event(62));
+        let chunks = chunks(&events, Offset(70));
+        let lens: Vec<_> = chunks.iter().map(|(events, upto)| (events.len(), upto.0)).collect();
+        assert_eq!(lens, [(70, 61), (1, 70)]);
+    }
+
+    #[test]
+    fn a_page_without_events_still_moves_the_mark() {
+        assert_eq!(chunks(&[], Offset(9)), [(&[][..], Offset(9))]);
+    }
+}

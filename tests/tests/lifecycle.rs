@@ -1,0 +1,197 @@
+//! A node stops in order, stands panics, and keeps to its bounds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use catga::prelude::*;
+use catga::{FaultCode, Limits, NodeState, Outcome};
+use catga_tests::orders::*;
+use catga_tests::wait_until;
+use tokio::sync::Semaphore;
+
+#[derive(Command, Clone, Serialize, Deserialize)]
+#[command(name = "trouble.make", reply = Vec<u8>)]
+enum Trouble {
+    Panic,
+    PanicPlainly,
+    LargeReply(usize),
+    LargeCommand(Vec<u8>),
+    Wait,
+}
+
+#[derive(Command, Serialize, Deserialize)]
+#[command(name = "trouble.plain", reply = ())]
+struct PlainPanic;
+
+struct Troubles {
+    gate: Arc<Semaphore>,
+}
+
+#[service]
+impl Troubles {
+    async fn make(&self, cmd: Trouble, _tx: &mut Tx) -> Answer<Vec<u8>> {
+        match cmd {
+            Trouble::Panic | Trouble::PanicPlainly => panic!("on purpose"),
+            Trouble::LargeReply(size) => Ok(vec![200; size]),
+            Trouble::LargeCommand(_) => Ok(Vec::new()),
+            Trouble::Wait => {
+                let _open = self.gate.acquire().await;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    async fn plain(&self, _cmd: PlainPanic) -> Answer<()> {
+        panic!("plainly")
+    }
+}
+
+async fn start_with(limits: Limits) -> (Node, Arc<Semaphore>) {
+    let gate = Arc::new(Semaphore::new(0));
+    let troubles = Troubles { gate: gate.clone() };
+    let builder = Catga::builder().limits(limits).service(|_| troubles);
+    let node = builder.service(|n| Orders { book: n.projection() }).start().await;
+    (node.expect("starts"), gate)
+}
+
+fn fault<R: std::fmt::Debug, E: std::fmt::Debug + Clone>(answer: Answer<R, E>) -> Fault {
+    answer.expect_err("a fault").fault().expect("a fault").clone()
+}
+
+#[tokio::test]
+async fn a_panic_in_a_handler_is_a_fault_and_the_node_goes_on() {
+    let (node, _) = start_with(Limits::default()).await;
+    let durable = fault(node.send(Trouble::Panic).await);
+    assert_eq!((durable.code(), durable.outcome()), (FaultCode::Panicked, Outcome::NotExecuted));
+    assert!(durable.message().contains("on purpose"), "{durable}");
+    let plain = fault(node.send(PlainPanic).await);
+    assert_eq!(plain.code(), FaultCode::Panicked);
+    node.send(CreateOrder::for_customer("ann")).await.expect("created");
+}
+
+#[tokio::test]
+async fn a_panic_is_not_recorded_so_a_retry_runs_again() {
+    let (node, _) = start_with(Limits::default()).await;
+    let before = node.position();
+    for _ in 0..2 {
+        assert_eq!(fault(node.send(Trouble::Panic).key("k").await).code(), FaultCode::Panicked);
+    }
+    assert_eq!(node.position(), before);
+}
+
+#[tokio::test]
+async fn a_command_and_an_answer_over_their_limits_are_refused() {
+    let mut limits = Limits::default();
+    (limits.command_bytes, limits.answer_bytes) = (1000, 2000);
+    let (node, _) = start_with(limits).await;
+    let before = node.position();
+    let large = fault(node.send(Trouble::LargeCommand(vec![200; 1000])).await);
+    assert_eq!(large.code(), FaultCode::CommandTooLarge);
+    let large = fault(node.send(Trouble::LargeReply(2000)).await);
+    assert_eq!(large.code(), FaultCode::AnswerTooLarge);
+    assert_eq!(node.position(), before, "neither is recorded");
+    node.send(Trouble::LargeReply(900)).await.expect("within the limits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_with_enough_under_way_says_no_after_a_bounded_wait() {
+    let mut limits = Limits::default();
+    limits.in_flight = 2;
+    let (node, gate) = start_with(limits).await;
+    let busy: Vec<_> = (0..2)
+        .map(|_| {
+            tokio::spawn({
+                let node = node.clone();
+                async move { node.send(Trouble::Wait).await }
+            })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let start = tokio::time::Instant::now();
+    let refused = fault(node.send(CreateOrder::for_customer("ann")).await);
+    assert_eq!(refused.code(), FaultCode::Overloaded);
+    assert_eq!(start.elapsed().as_secs(), 1, "it waited its second");
+    gate.add_permits(2);
+    for call in busy {
+        call.await.expect("no panic").expect("done");
+    }
+    node.send(CreateOrder::for_customer("ann")).await.expect("there is room again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_outlives_the_deadline_has_no_effect() {
+    let (node, _gate) = start_with(Limits::default()).await;
+    let before = node.position();
+    let late = fault(node.send(Trouble::Wait).deadline(Duration::from_millis(1)).await);
+    assert_eq!(
+        (late.code(), late.outcome()),
+        (FaultCode::DeadlineBeforeStart, Outcome::NotExecuted)
+    );
+    assert_eq!(node.position(), before);
+}
+
+#[tokio::test]
+async fn shutdown_lets_what_is_under_way_finish_and_refuses_the_rest() {
+    let (node, gate) = start_with(Limits::default()).await;
+    let busy = tokio::spawn({
+        let node = node.clone();
+        async move { node.send(Trouble::Wait).await }
+    });
+    tokio::task::yield_now().await;
+    let stopping = tokio::spawn({
+        let node = node.clone();
+        async move { node.shutdown().await }
+    });
+    wait_until("the node drains", || !node.is_running()).await;
+    assert_eq!(node.cluster().status().state, NodeState::Draining);
+    assert!(!node.health().ready);
+    let refused = fault(node.send(CreateOrder::for_customer("ann")).await);
+    assert_eq!(refused.code(), FaultCode::ShuttingDown);
+    let refused = fault(node.ask(CountOrders { customer: "ann".into() }).await);
+    assert_eq!(refused.code(), FaultCode::ShuttingDown);
+    assert!(!stopping.is_finished());
+    gate.add_permits(1);
+    busy.await.expect("no panic").expect("it was let finish");
+    assert!(stopping.await.expect("no panic"), "everything under way had finished");
+    assert!(node.shutdown().await, "a second call returns at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_does_not_wait_for_ever() {
+    let (node, _gate) = start_with(Limits::default()).await;
+    let busy = tokio::spawn({
+        let node = node.clone();
+        async move { node.send(Trouble::Wait).deadline(Duration::from_secs(3600)).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!node.shutdown().await, "something was still under way");
+    busy.abort();
+}
+
+#[tokio::test]
+async fn a_single_process_is_its_own_leader() {
+    let node = start().await;
+    let status = node.cluster().status();
+    assert!(status.is_leader);
+    assert_eq!(status.state, NodeState::Leader);
+    assert_eq!(status.leader.as_ref(), Some(&node.name()));
+    assert_eq!(status.members.len(), 1);
+    assert_eq!(status.guarantees.survives.to_string(), "nothing");
+}
+
+#[tokio::test]
+async fn metrics_count_what_happened() {
+    let (node, _) = start_with(Limits::default()).await;
+    node.send(CreateOrder::for_customer("ann")).await.expect("created");
+    let _ = node.send(CancelOrder { id: Uuid::nil().into() }).await;
+    let _ = node.send(Trouble::Panic).await;
+    let text = node.metrics_text();
+    for line in [
+        r#"catga_commands_total{message="order.create",outcome="done"} 1"#,
+        r#"catga_commands_total{message="order.cancel",outcome="refused"} 1"#,
+        r#"catga_commands_total{message="trouble.make",outcome="failed"} 1"#,
+        r#"catga_projection_behind{name="orders"} 0"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
+    }
+}
