@@ -76,12 +76,12 @@ pub use crate::formats::MessagePack;
 pub use catga_core::{
     Aggregate, Answer, Call, Class, Command, CommandKind, Condition, Context, Contract,
     ContractList, DecodeError, Delivery, DomainError, Durable, Each, EncodeError, Event, EventMeta,
-    Failure, Fault, FaultCode, FaultKind, FoldError, Folds, Format, Handle, Identity, Kind, Layer,
-    Loaded, Message, MessageId, NoError, NodeName, Offers, Offset, Outcome, ParsePositionError,
-    Plain, Position, Projection, Quarantined, Query, QueryKind, ReadLevel, RecordedEvent,
-    RefusalKind, Registrar, Replied, Report, Request, Scope, Service, SessionId, Settled, Stack,
-    StartFrom, Stream, StreamEvent, StreamKey, StreamName, Subscriber, SubscriberError, Tag,
-    Timestamp, TraceContext, Tx, View, Wire,
+    Failure, Fault, FaultCode, FaultKind, FieldFault, FieldFaults, FoldError, Folds, Format,
+    Handle, Identity, Kind, Layer, Loaded, Message, MessageId, NoError, NodeName, Offers, Offset,
+    Outcome, ParsePositionError, Plain, Position, Projection, Quarantined, Query, QueryKind,
+    ReadLevel, RecordedEvent, RefusalKind, Registrar, Replied, Report, Request, Scope, Service,
+    SessionId, Settled, Stack, StartFrom, Stream, StreamEvent, StreamKey, StreamName, Subscriber,
+    SubscriberError, Tag, Timestamp, TraceContext, Tx, View, Wire,
 };
 pub use catga_host as host;
 #[cfg(feature = "http")]
@@ -98,3 +98,8 @@ pub use catga_runtime::{
     StartError, StartFault, SubscriberState, SubscriberStatus, Wiring,
 };
 pub use uuid::Uuid;
+
+/// The program of the README compiles.
+#[cfg(all(doctest, feature = "http"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -2,7 +2,7 @@
 
 pub use crate::{
     Answer, CallOptions, Catga, Client, Command, Delivery, DomainError, Event, EventMeta, Failure,
-    Fault, Id, NoError, Node, Query, Tag, Timestamp, Tx, Uuid, View, aggregate, contract,
-    projection, service,
+    Fault, FieldFaults, Id, NoError, Node, Query, Tag, Timestamp, Tx, Uuid, View, aggregate,
+    contract, projection, service,
 };
 pub use serde::{Deserialize, Serialize};

@@ -29,13 +29,10 @@ impl State for MemoryState {
     }
 
     fn append(&mut self, name: &StreamName, offset: Offset, writer: AttemptId) -> u64 {
-        if let Some(head) = self.streams.get_mut(name) {
-            let version = head.version + 1;
-            *head = StreamHead { version, offset, writer };
-            return version;
-        }
-        self.streams.put(name, StreamHead { version: 1, offset, writer });
-        1
+        let head = self.streams.or_default(name);
+        let version = head.version + 1;
+        *head = StreamHead { version, offset, writer };
+        version
     }
 
     fn get_record(&self, key: &StreamName) -> Option<RecordHead> {

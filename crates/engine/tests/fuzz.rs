@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use support::{effect, event, keyed, opening, write};
 
-const ITERATIONS: usize = 20_000;
+const ITERATIONS: usize = 8_000;
 
 fn applied() -> Engine<MemoryState> {
     let mut engine = Engine::new(MemoryState::new(), Limits::default());

@@ -30,6 +30,8 @@ pub use journal_answers::{
     journal_5_a_commit_without_a_verdict_says_what_is_known,
     journal_6_a_commit_waits_a_bounded_time,
 };
+#[cfg(test)]
+pub(crate) use journal_history::read_all;
 pub use journal_history::{
     journal_2_what_was_acknowledged_survives, journal_4_offsets_and_versions_have_no_gaps,
 };
@@ -47,5 +49,7 @@ pub use log_snapshots::{
     log_8_an_installed_snapshot_is_followed_by_what_is_above_it,
     log_9_trimming_drops_only_what_restarts_can_do_without,
 };
+#[cfg(test)]
+pub(crate) use random::Random;
 pub use recorder::{Recorder, RecordingApplier};
 pub use report::{Check, Finding, Report, Violation};

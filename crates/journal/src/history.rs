@@ -3,9 +3,8 @@
 mod chunks;
 mod names;
 mod pages;
+mod streams;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
 use catga_core::{
@@ -16,6 +15,7 @@ use catga_engine::{Effect, RecordedAnswer};
 
 use self::chunks::Chunks;
 use self::names::Names;
+use self::streams::Streams;
 use crate::RecordedOutcome;
 
 /// Every effect that counted, and its events.
@@ -30,8 +30,7 @@ pub(crate) struct History {
     effects: Chunks<Recorded>,
     /// By position.
     events: Chunks<Chained>,
-    /// The hasher is the standard, keyed one, since keys of streams come from outside.
-    streams: HashMap<StreamName, Head>,
+    streams: Streams,
     names: Names,
     /// What most events have.
     no_tags: Arc<[Tag]>,
@@ -57,10 +56,10 @@ struct Chained {
     previous: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Head {
-    last: usize,
-    version: u64,
+impl Chained {
+    fn stream(&self) -> &StreamName {
+        &self.event.meta.stream
+    }
 }
 
 impl History {
@@ -69,7 +68,7 @@ impl History {
             incarnation,
             effects: Chunks::default(),
             events: Chunks::default(),
-            streams: HashMap::new(),
+            streams: Streams::default(),
             names: Names::default(),
             no_tags: Arc::from([]),
         }
@@ -82,11 +81,8 @@ impl History {
 
     /// Adds the effect that counted next.
     pub(crate) fn push(&mut self, effect: Effect) {
-        let position = Position {
-            incarnation: self.incarnation,
-            partition: 0,
-            offset: self.offset().next(),
-        };
+        let position =
+            Position { incarnation: self.incarnation, partition: 0, offset: self.offset().next() };
         let (id, at, correlation) = (effect.id, effect.at, effect.trail.correlation);
         for (event, index) in effect.events.into_iter().zip(0..) {
             let tags = match event.tags.is_empty() {
@@ -119,20 +115,13 @@ impl History {
     /// Makes the next event the last of its stream: the stream's one shared name, the event's
     /// version, and where the event before it stands.
     fn extend(&mut self, stream: StreamName) -> (StreamName, u64, Option<usize>) {
-        let last = self.events.len();
-        match self.streams.entry(stream) {
-            Slot::Vacant(slot) => {
-                let name = slot.key().clone();
-                slot.insert(Head { last, version: 1 });
-                (name, 1, None)
-            }
-            Slot::Occupied(mut slot) => {
-                let head = slot.get_mut();
-                let previous = head.last;
-                head.last = last;
-                head.version += 1;
-                let version = head.version;
-                (slot.key().clone(), version, Some(previous))
+        let events = &self.events;
+        let name_of = |place| events.get(place).map(Chained::stream);
+        let previous = self.streams.replace(&stream, events.len(), name_of);
+        match previous.and_then(|previous| events.get(previous)) {
+            None => (stream, 1, None),
+            Some(Chained { event, .. }) => {
+                (event.meta.stream.clone(), event.meta.version + 1, previous)
             }
         }
     }
@@ -158,15 +147,16 @@ impl History {
     /// The events of one stream, oldest first.
     pub(crate) fn stream(&self, stream: &StreamName) -> StreamSlice {
         let mut events = Vec::new();
-        if let Some(head) = self.streams.get(stream) {
-            events.reserve_exact(head.version as usize);
-            let mut next = Some(head.last);
-            while let Some(chained) = next.and_then(|place| self.events.get(place)) {
-                events.push(chained.event.clone());
-                next = chained.previous;
+        let name_of = |place| self.events.get(place).map(Chained::stream);
+        let mut next = self.streams.last(stream, name_of);
+        while let Some(chained) = next.and_then(|place| self.events.get(place)) {
+            if events.is_empty() {
+                events.reserve_exact(chained.event.meta.version as usize);
             }
-            events.reverse();
+            events.push(chained.event.clone());
+            next = chained.previous;
         }
+        events.reverse();
         StreamSlice { events }
     }
 

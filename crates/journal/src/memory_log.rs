@@ -39,9 +39,7 @@ pub struct LogLimits {
 
 impl Default for LogLimits {
     fn default() -> Self {
-        Self {
-            entry_bytes_max: 16 << 20,
-        }
+        Self { entry_bytes_max: 16 << 20 }
     }
 }
 
@@ -61,11 +59,7 @@ impl MemoryLog {
         Self {
             node,
             limits,
-            state: Mutex::new(State {
-                applier: Box::new(applier),
-                last,
-                stopped: false,
-            }),
+            state: Mutex::new(State { applier: Box::new(applier), last, stopped: false }),
         }
     }
 
@@ -80,13 +74,11 @@ impl MemoryLog {
         }
         state.stopped = true;
         state.last += 1;
-        let index = LogIndex {
-            term: TERM,
-            index: state.last,
-        };
+        let index = LogIndex { term: TERM, index: state.last };
         let applied = state.applier.apply(&[Delivered { index, entry }]);
         // In doubt, not refused: how much of the entry the applier took is not known here.
-        applied.map_err(|fault| AppendError::InDoubt(format!("cannot apply {index:?}: {fault}")))?;
+        applied
+            .map_err(|fault| AppendError::InDoubt(format!("cannot apply {index:?}: {fault}")))?;
         state.stopped = false;
         Ok(index)
     }
@@ -107,18 +99,11 @@ impl Log for MemoryLog {
             let message = "cannot confirm the end of the log: it has stopped";
             return Err(Fault::new(FaultCode::ShuttingDown, message));
         }
-        Ok(LogIndex {
-            term: TERM,
-            index: state.last,
-        })
+        Ok(LogIndex { term: TERM, index: state.last })
     }
 
     fn leadership(&self) -> Leadership {
-        Leadership {
-            term: TERM,
-            role: Role::Leader,
-            leader: Some(self.node.clone()),
-        }
+        Leadership { term: TERM, role: Role::Leader, leader: Some(self.node.clone()) }
     }
 
     async fn trim(&self, _upto: LogIndex) {

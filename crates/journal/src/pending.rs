@@ -42,9 +42,9 @@ impl Future for Pending {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            Way::Sent(receiver) => Pin::new(receiver)
-                .poll(cx)
-                .map(|sent| sent.unwrap_or_else(|_| Err(lost()))),
+            Way::Sent(receiver) => {
+                Pin::new(receiver).poll(cx).map(|sent| sent.unwrap_or_else(|_| Err(lost())))
+            }
             Way::Boxed(future) => future.as_mut().poll(cx),
         }
     }

@@ -72,13 +72,8 @@ impl<L: Log> Replica<L> {
         let (queue, queued) = mpsc::channel(options.queue_capacity);
         let (stop, stopped) = oneshot::channel();
         let ended = Arc::new(Watermark::default());
-        let batcher = Batcher::new(
-            Arc::clone(&shared),
-            Arc::clone(&log),
-            options.clone(),
-            queued,
-            stopped,
-        );
+        let batcher =
+            Batcher::new(Arc::clone(&shared), Arc::clone(&log), options.clone(), queued, stopped);
         // It ends with the queue or by `stop`; however it ends, it answers what it holds.
         let task = batcher.run(Arc::clone(&ended));
         drop(host.spawn("journal-batcher", Box::pin(task)));

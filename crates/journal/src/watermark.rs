@@ -29,10 +29,7 @@ struct Waiting {
 impl Watermark {
     /// A mark at `reached`.
     pub fn new(reached: Offset) -> Self {
-        Self {
-            reached: AtomicU64::new(reached.0),
-            waiting: Mutex::default(),
-        }
+        Self { reached: AtomicU64::new(reached.0), waiting: Mutex::default() }
     }
 
     /// How far it is.
@@ -75,11 +72,7 @@ impl Watermark {
     /// # Cancel safety
     /// Dropping the future only stops waiting.
     pub fn reach(&self, offset: Offset) -> Reached<'_> {
-        Reached {
-            mark: self,
-            offset: offset.0,
-            ticket: None,
-        }
+        Reached { mark: self, offset: offset.0, ticket: None }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -121,9 +114,7 @@ impl Future for Reached<'_> {
             waiting.next_ticket += 1;
             waiting.next_ticket
         });
-        waiting
-            .wakers
-            .insert((self.offset, ticket), cx.waker().clone());
+        waiting.wakers.insert((self.offset, ticket), cx.waker().clone());
         Poll::Pending
     }
 }

@@ -16,21 +16,14 @@ pub(crate) async fn open_session(
 ) -> Result<SessionId, Violation> {
     let id = MessageId::new(SessionId(0), nonce);
     let mut effect = Effect::new(id, attempt(id, 1));
-    effect.directive = Some(Directive::OpenSession {
-        node: "conformance".to_owned(),
-        nonce,
-    });
+    effect.directive = Some(Directive::OpenSession { node: "conformance".to_owned(), nonce });
     let committed = journal.commit(effect).await;
     let committed = committed.map_err(|fault| Violation::new(1, fault))?;
     Ok(SessionId(counted(&committed)?.0))
 }
 
 pub(crate) fn attempt(message: MessageId, sequence: u64) -> AttemptId {
-    AttemptId {
-        message,
-        term: 1,
-        sequence,
-    }
+    AttemptId { message, term: 1, sequence }
 }
 
 /// An effect with one event in `stream`, whatever else was appended to it.
@@ -47,9 +40,7 @@ pub(crate) fn append(session: SessionId, sequence: u64, stream: &str) -> Effect 
 /// An effect with one event in `stream`, which must not exist yet.
 pub(crate) fn create(session: SessionId, sequence: u64, stream: &str) -> Effect {
     let mut effect = append(session, sequence, stream);
-    effect.conditions.push(Condition::StreamAbsent {
-        stream: StreamName::from_stored(stream),
-    });
+    effect.conditions.push(Condition::StreamAbsent { stream: StreamName::from_stored(stream) });
     effect
 }
 

@@ -52,9 +52,7 @@ pub async fn journal_1_one_effect_per_id_counts<H: JournalHarness>(mut harness: 
 }
 
 /// At every verdict the applied mark is at its offset, and what it names can be read.
-pub async fn journal_3_a_verdict_comes_after_own_apply<H: JournalHarness>(
-    mut harness: H,
-) -> Check {
+pub async fn journal_3_a_verdict_comes_after_own_apply<H: JournalHarness>(mut harness: H) -> Check {
     let journal = harness.open().await;
     let session = open_session(&*journal, 1).await?;
     let fault = |fault| Violation::new(3, fault);

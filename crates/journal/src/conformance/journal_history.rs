@@ -11,9 +11,7 @@ use crate::{Filter, Journal};
 
 /// What was acknowledged is there after a new start, where the backend survives one: answers,
 /// events and ids.
-pub async fn journal_2_what_was_acknowledged_survives<H: JournalHarness>(
-    mut harness: H,
-) -> Check {
+pub async fn journal_2_what_was_acknowledged_survives<H: JournalHarness>(mut harness: H) -> Check {
     let fault = |fault| Violation::new(2, fault);
     let journal = harness.open().await;
     let session = open_session(&*journal, 1).await?;
@@ -118,7 +116,7 @@ async fn nothing_wanted(journal: &dyn Journal) -> Check {
 ///
 /// # Errors
 /// When a page cannot be read, or splits an effect, or does not go on.
-pub(super) async fn read_all(
+pub(crate) async fn read_all(
     journal: &dyn Journal,
     limit: usize,
 ) -> Result<Vec<RecordedEvent>, Fault> {

@@ -68,18 +68,6 @@ impl Ledger {
         self.lock().highest
     }
 
-    /// Every acknowledged entry with its index.
-    pub(super) fn all_acknowledged(&self) -> Vec<(Bytes, LogIndex)> {
-        let appends = self.lock();
-        let answers = appends.answers.iter();
-        answers
-            .filter_map(|(entry, answer)| match answer {
-                Answer::Acknowledged(index) => Some((entry.clone(), *index)),
-                _ => None,
-            })
-            .collect()
-    }
-
     /// Holds what `nodes` nodes were given against what callers were told. All nodes must have
     /// been brought up to date before.
     pub(super) fn judge(&self, recorder: &Recorder, nodes: usize) -> Result<(), Violation> {

@@ -1,5 +1,6 @@
 use super::{
-    Finding, LogHarness, Report, Violation, log_1_every_node_gets_the_same_entries_in_the_same_order,
+    Finding, LogHarness, Report, Violation,
+    log_1_every_node_gets_the_same_entries_in_the_same_order,
     log_2_what_is_delivered_was_appended_unchanged, log_3_what_was_acknowledged_survives,
     log_4_what_was_refused_is_never_delivered, log_5_doubt_is_told_in_bounded_time,
     log_6_delivery_precedes_the_answer, log_7_a_read_index_covers_what_was_acknowledged,

@@ -42,15 +42,8 @@ impl Recorder {
     pub fn applier(&self, node: usize) -> RecordingApplier {
         let mut recorded = self.lock();
         let state = recorded.checkpoints.get(&node).cloned().unwrap_or_default();
-        recorded.lives.push(Life {
-            node,
-            state,
-            installs: 0,
-        });
-        RecordingApplier {
-            recorder: self.clone(),
-            life: recorded.lives.len() - 1,
-        }
+        recorded.lives.push(Life { node, state, installs: 0 });
+        RecordingApplier { recorder: self.clone(), life: recorded.lives.len() - 1 }
     }
 
     /// Makes the present state of `node` durable, so that a restart begins with it; the last
@@ -67,8 +60,7 @@ impl Recorder {
     pub fn delivered(&self, node: usize) -> Vec<Delivered> {
         let recorded = self.lock();
         let life = recorded.current(node);
-        life.map(|life| life.state.entries.clone())
-            .unwrap_or_default()
+        life.map(|life| life.state.entries.clone()).unwrap_or_default()
     }
 
     /// True if the present state of `node` holds `entry`.
@@ -95,9 +87,7 @@ impl Recorder {
     pub(super) fn lives(&self) -> Vec<(usize, Vec<Delivered>)> {
         let recorded = self.lock();
         let lives = recorded.lives.iter();
-        lives
-            .map(|life| (life.node, life.state.entries.clone()))
-            .collect()
+        lives.map(|life| (life.node, life.state.entries.clone())).collect()
     }
 
     /// What was wrong with the deliveries themselves, whatever the check was about.
@@ -148,10 +138,7 @@ impl Applier for RecordingApplier {
     fn snapshot(&mut self) -> Result<LogSnapshot, Fault> {
         let recorded = self.recorder.lock();
         let state = &recorded.lives[self.life].state;
-        Ok(LogSnapshot {
-            upto: state.applied,
-            data: state.encode(),
-        })
+        Ok(LogSnapshot { upto: state.applied, data: state.encode() })
     }
 
     fn install(&mut self, snapshot: LogSnapshot) -> Result<(), Fault> {
@@ -174,9 +161,7 @@ impl Applier for RecordingApplier {
 
 impl fmt::Debug for RecordingApplier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecordingApplier")
-            .field("life", &self.life)
-            .finish_non_exhaustive()
+        f.debug_struct("RecordingApplier").field("life", &self.life).finish_non_exhaustive()
     }
 }
 
@@ -196,10 +181,8 @@ impl State {
     fn decode(applied: Option<LogIndex>, mut data: Bytes) -> Option<Self> {
         let mut entries = Vec::new();
         while !data.is_empty() {
-            let index = LogIndex {
-                term: data.try_get_u64_le().ok()?,
-                index: data.try_get_u64_le().ok()?,
-            };
+            let index =
+                LogIndex { term: data.try_get_u64_le().ok()?, index: data.try_get_u64_le().ok()? };
             let length = usize::try_from(data.try_get_u64_le().ok()?).ok()?;
             if data.len() < length {
                 return None;

@@ -22,10 +22,7 @@ pub struct Violation {
 impl Violation {
     /// Promise number `guarantee` was broken, as `what` says.
     pub fn new(guarantee: u8, what: impl fmt::Display) -> Self {
-        Self {
-            guarantee,
-            what: what.to_string(),
-        }
+        Self { guarantee, what: what.to_string() }
     }
 }
 

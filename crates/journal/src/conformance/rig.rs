@@ -39,13 +39,8 @@ impl<H: LogHarness> Rig<H> {
         let recorder = Recorder::default();
         harness.open(&recorder).await;
         let crashes = (0..harness.nodes()).map(|_| Arc::default()).collect();
-        let rig = Self {
-            host: harness.host(),
-            harness,
-            recorder,
-            ledger: Ledger::default(),
-            crashes,
-        };
+        let rig =
+            Self { host: harness.host(), harness, recorder, ledger: Ledger::default(), crashes };
         rig.acknowledge().await?;
         Ok(rig)
     }
@@ -69,8 +64,7 @@ impl<H: LogHarness> Rig<H> {
 
     /// The node that leads, once there is one.
     pub(super) async fn leader(&self) -> Result<usize, Violation> {
-        self.until(3, "a node leads", || self.harness.leader().is_some())
-            .await?;
+        self.until(3, "a node leads", || self.harness.leader().is_some()).await?;
         let leader = self.harness.leader();
         leader.ok_or_else(|| Violation::new(3, "no node leads for long"))
     }

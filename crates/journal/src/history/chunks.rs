@@ -12,10 +12,7 @@ pub(super) struct Chunks<T> {
 
 impl<T> Default for Chunks<T> {
     fn default() -> Self {
-        Self {
-            chunks: Vec::new(),
-            len: 0,
-        }
+        Self { chunks: Vec::new(), len: 0 }
     }
 }
 
@@ -30,8 +27,7 @@ impl<T> Chunks<T> {
         }
         self.len += 1;
         let last = self.chunks.last_mut();
-        last.expect("a chunk was added when the one before was full")
-            .push(item);
+        last.expect("a chunk was added when the one before was full").push(item);
     }
 
     pub(super) fn get(&self, place: usize) -> Option<&T> {

@@ -22,8 +22,7 @@ impl History {
         for (recorded, looked_at) in self.effects.iter_from(place).zip(1..) {
             let own = events.by_ref().take(recorded.events_end - start);
             let wanted = own.filter(|chained| filter.wants(&chained.event.name));
-            page.events
-                .extend(wanted.map(|chained| chained.event.clone()));
+            page.events.extend(wanted.map(|chained| chained.event.clone()));
             page.upto = page.upto.next();
             start = recorded.events_end;
             let looked_at = (start - first).max(looked_at);

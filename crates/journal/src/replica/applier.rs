@@ -20,10 +20,7 @@ pub struct ReplicaApplier {
 
 impl ReplicaApplier {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self {
-            shared,
-            outcome: Applied::default(),
-        }
+        Self { shared, outcome: Applied::default() }
     }
 
     fn apply_one(&mut self, delivered: &Delivered) -> Result<(), Fault> {
@@ -45,11 +42,7 @@ impl ReplicaApplier {
     }
 
     /// Decides the entry and keeps what counted; how far the journal is applied then.
-    fn outcome_of(
-        &mut self,
-        entry: Entry,
-        delivered: &Delivered,
-    ) -> Result<Offset, Fault> {
+    fn outcome_of(&mut self, entry: Entry, delivered: &Delivered) -> Result<Offset, Fault> {
         let mut state = self.shared.write()?;
         let state = &mut *state;
         if state.index >= Some(delivered.index) {
@@ -58,9 +51,7 @@ impl ReplicaApplier {
             let message = format!("the log delivered {index:?} after {last:?}");
             return Err(Fault::internal(message));
         }
-        let decided = state
-            .engine
-            .apply(&entry, &delivered.entry, &mut self.outcome);
+        let decided = state.engine.apply(&entry, &delivered.entry, &mut self.outcome);
         decided.map_err(|error| {
             let message = format!("cannot apply the entry at {:?}: {error}", delivered.index);
             Fault::new(FaultCode::Unreadable, message)
@@ -119,17 +110,12 @@ impl Applier for ReplicaApplier {
         let mut state = self.shared.write()?;
         if offset < state.engine.offset() {
             let have = state.engine.offset();
-            let message = format!("a snapshot at offset {offset} is older than the state at {have}");
+            let message =
+                format!("a snapshot at offset {offset} is older than the state at {have}");
             return Err(Fault::internal(message));
         }
-        let former = std::mem::replace(
-            &mut *state,
-            State {
-                engine,
-                history,
-                index: snapshot.upto,
-            },
-        );
+        let former =
+            std::mem::replace(&mut *state, State { engine, history, index: snapshot.upto });
         drop(state);
         // Taking all of a history apart takes long; nobody should wait for it at the lock.
         drop(former);

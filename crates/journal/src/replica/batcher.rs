@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use catga_core::{Fault, Offset};
-use catga_engine::{
-    Directive, ENGINE_VERSION, Effect, Entry, MAX_ENTRY_BYTES, RecordedAnswer,
-};
+use catga_engine::{Directive, ENGINE_VERSION, Effect, Entry, MAX_ENTRY_BYTES, RecordedAnswer};
 use catga_host::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
@@ -137,11 +135,7 @@ impl<L: Log> Batcher<L> {
     }
 
     fn done(&self) -> Poll<()> {
-        if self.in_flight.is_empty() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        if self.in_flight.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn refuse_waiting(&mut self, fault: &Fault) {
@@ -177,11 +171,7 @@ impl<L: Log> Batcher<L> {
             return waiters::refuse_all(answers.into_iter(), &fault);
         }
         // Before the append: the entry may be applied before that returns.
-        let ticket = self.shared.waiters.register(Sent {
-            bytes: bytes.clone(),
-            entry,
-            answers,
-        });
+        let ticket = self.shared.waiters.register(Sent { bytes: bytes.clone(), entry, answers });
         let log = Arc::clone(&self.log);
         let mut future: BoxFuture<'static, _> = Box::pin(async move { log.append(bytes).await });
         // Polled here and now: entries get their order, and a log in memory is done at once.
@@ -207,9 +197,7 @@ impl<L: Log> Batcher<L> {
             // Its waiters were answered when it was applied.
             Ok(_) => {}
             Err(AppendError::Refused(refusal)) => {
-                self.shared
-                    .waiters
-                    .refuse(ticket, &faults::refused(&refusal));
+                self.shared.waiters.refuse(ticket, &faults::refused(&refusal));
             }
             Err(AppendError::InDoubt(why)) => {
                 tracing::warn!(node = %self.shared.node, why, "an entry is in doubt");

@@ -33,9 +33,7 @@ impl<L: Log> Journal for Replica<L> {
     }
 
     fn lookup(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Lookup {
-        let known = self
-            .shared
-            .read(|state| state.engine.lookup(id, key, payload_hash));
+        let known = self.shared.read(|state| state.engine.lookup(id, key, payload_hash));
         // A replica that stopped cannot say that an id is new; this says that it cannot tell.
         known.unwrap_or(Lookup::Expired)
     }
@@ -62,9 +60,7 @@ impl<L: Log> Journal for Replica<L> {
     }
 
     fn stream<'a>(&'a self, stream: &'a StreamName) -> BoxFuture<'a, Result<StreamSlice, Fault>> {
-        Box::pin(ready(
-            self.shared.read(|state| state.history.stream(stream)),
-        ))
+        Box::pin(ready(self.shared.read(|state| state.history.stream(stream))))
     }
 
     fn page<'a>(
@@ -87,20 +83,14 @@ impl<L: Log> Journal for Replica<L> {
 
     /// Zero for a replica that stopped in the middle of an entry.
     fn rolling_hash(&self) -> (Offset, u64) {
-        let hash = self
-            .shared
-            .read(|state| (state.engine.offset(), state.engine.hash()));
+        let hash = self.shared.read(|state| (state.engine.offset(), state.engine.hash()));
         hash.unwrap_or_default()
     }
 
     /// What still waits for an entry is refused; what is on its way is answered by the log, and
     /// what it cannot tell is in doubt.
     fn shutdown(&self) -> BoxFuture<'_, ()> {
-        let stop = self
-            .stop
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(stop) = stop {
             // A batcher that has ended already needs no telling.
             let _ = stop.send(());

@@ -48,11 +48,7 @@ impl Shared {
             waiters: Waiters::default(),
             clock: Clock::new(Arc::clone(host)),
             engine_version: AtomicU32::new(engine.version()),
-            state: RwLock::new(State {
-                engine,
-                history: History::new(incarnation),
-                index: None,
-            }),
+            state: RwLock::new(State { engine, history: History::new(incarnation), index: None }),
             failure: OnceLock::new(),
         }
     }

@@ -57,10 +57,7 @@ pub(super) fn read(
     while rest.has_remaining() {
         let piece = Entry::decode(&take(&mut rest)?)
             .map_err(|error| unreadable(format_args!("its history: {error}")))?;
-        piece
-            .effects
-            .into_iter()
-            .for_each(|effect| history.push(effect));
+        piece.effects.into_iter().for_each(|effect| history.push(effect));
     }
     if history.offset() != engine.offset() {
         let (held, counted) = (history.offset(), engine.offset());

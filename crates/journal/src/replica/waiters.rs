@@ -59,11 +59,7 @@ impl Waiters {
         let mut registered = self.lock();
         registered.last += 1;
         let ticket = Ticket(registered.last);
-        registered.batches.push_back(Batch {
-            ticket,
-            doubtful: false,
-            sent,
-        });
+        registered.batches.push_back(Batch { ticket, doubtful: false, sent });
         ticket
     }
 
@@ -123,11 +119,7 @@ impl Waiters {
     ///
     /// Those hear that their command has counted. The others may have been in conflict, or are
     /// still to come; they go on waiting.
-    pub(super) fn settle(
-        &self,
-        applied: Offset,
-        offset_of: impl Fn(&Effect) -> Option<Offset>,
-    ) {
+    pub(super) fn settle(&self, applied: Offset, offset_of: impl Fn(&Effect) -> Option<Offset>) {
         let mut known = Vec::new();
         for Batch { sent, .. } in &mut self.lock().batches {
             for (effect, answer) in sent.entry.effects.iter().zip(&mut sent.answers) {

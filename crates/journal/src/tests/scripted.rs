@@ -1,0 +1,155 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use catga_core::{Fault, NodeName};
+use catga_host::TokioHost;
+use tokio::sync::watch;
+
+use crate::{
+    AppendError, Applier, Delivered, Guarantees, Leadership, Log, LogIndex, LogSnapshot, Refusal,
+    Replica, ReplicaApplier, ReplicaOptions, Role, Survives,
+};
+
+/// A log of one node that answers appends as a test says, and acknowledges the others.
+pub(crate) struct Scripted {
+    inner: Mutex<Inner>,
+    open: watch::Sender<bool>,
+}
+
+struct Inner {
+    applier: ReplicaApplier,
+    script: VecDeque<Step>,
+    /// Left in doubt and not delivered.
+    withheld: Vec<Bytes>,
+    delivered: Vec<Delivered>,
+    stopped: bool,
+}
+
+/// How one append is answered.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Refuse(Refusal),
+    /// In doubt, and it is delivered before.
+    DoubtAfter,
+    /// In doubt, and it is delivered when the test says so, if at all.
+    DoubtWithheld,
+}
+
+pub(crate) async fn scripted(options: ReplicaOptions) -> Arc<Replica<Scripted>> {
+    let open = async |applier| {
+        Ok(Scripted {
+            inner: Mutex::new(Inner {
+                applier,
+                script: VecDeque::new(),
+                withheld: Vec::new(),
+                delivered: Vec::new(),
+                stopped: false,
+            }),
+            open: watch::Sender::new(true),
+        })
+    };
+    Replica::open(Arc::new(TokioHost::current()), options, open).await.unwrap()
+}
+
+impl Scripted {
+    pub(crate) fn script(&self, steps: impl IntoIterator<Item = Step>) {
+        self.inner.lock().unwrap().script.extend(steps);
+    }
+
+    /// Lets appends through, or holds them.
+    pub(crate) fn set_open(&self, open: bool) {
+        self.open.send_replace(open);
+    }
+
+    /// Delivers the entries that were withheld, and says how many.
+    pub(crate) fn deliver_withheld(&self) -> usize {
+        let mut inner = self.inner.lock().unwrap();
+        let withheld = std::mem::take(&mut inner.withheld);
+        let count = withheld.len();
+        withheld.into_iter().for_each(|entry| drop(inner.deliver(entry)));
+        count
+    }
+
+    pub(crate) fn take_withheld(&self) -> Vec<Bytes> {
+        std::mem::take(&mut self.inner.lock().unwrap().withheld)
+    }
+
+    pub(crate) fn deliver(&self, entry: Bytes) -> Result<LogIndex, Fault> {
+        self.inner.lock().unwrap().deliver(entry)
+    }
+
+    pub(crate) fn delivered(&self) -> Vec<Delivered> {
+        self.inner.lock().unwrap().delivered.clone()
+    }
+
+    pub(crate) fn apply(&self, entries: &[Delivered]) -> Result<(), Fault> {
+        let mut inner = self.inner.lock().unwrap();
+        inner.delivered.extend_from_slice(entries);
+        inner.applier.apply(entries)
+    }
+
+    pub(crate) fn snapshot(&self) -> LogSnapshot {
+        self.inner.lock().unwrap().applier.snapshot().unwrap()
+    }
+
+    pub(crate) fn install(&self, snapshot: LogSnapshot) -> Result<(), Fault> {
+        self.inner.lock().unwrap().applier.install(snapshot)
+    }
+}
+
+impl Inner {
+    fn deliver(&mut self, entry: Bytes) -> Result<LogIndex, Fault> {
+        let last = self.applier.applied().unwrap_or_default();
+        let index = LogIndex { term: 1, index: last.index + 1 };
+        let delivered = Delivered { index, entry };
+        self.delivered.push(delivered.clone());
+        self.applier.apply(&[delivered])?;
+        Ok(index)
+    }
+}
+
+impl Log for Scripted {
+    async fn append(&self, entry: Bytes) -> Result<LogIndex, AppendError> {
+        let mut open = self.open.subscribe();
+        open.wait_for(|open| *open).await.expect("the log holds the sender");
+        let mut inner = self.inner.lock().unwrap();
+        if inner.stopped {
+            return Err(AppendError::Refused(Refusal::Stopped));
+        }
+        match inner.script.pop_front() {
+            Some(Step::Refuse(refusal)) => Err(AppendError::Refused(refusal)),
+            Some(Step::DoubtAfter) => {
+                inner.deliver(entry).unwrap();
+                Err(AppendError::InDoubt("the test wants it".to_owned()))
+            }
+            Some(Step::DoubtWithheld) => {
+                inner.withheld.push(entry);
+                Err(AppendError::InDoubt("the test wants it".to_owned()))
+            }
+            None => {
+                let delivered = inner.deliver(entry);
+                delivered.map_err(|fault| AppendError::InDoubt(fault.to_string()))
+            }
+        }
+    }
+
+    async fn read_index(&self) -> Result<LogIndex, Fault> {
+        Ok(self.inner.lock().unwrap().applier.applied().unwrap_or_default())
+    }
+
+    fn leadership(&self) -> Leadership {
+        Leadership { term: 1, role: Role::Leader, leader: Some(NodeName::new("n1")) }
+    }
+
+    async fn trim(&self, _upto: LogIndex) {}
+
+    fn guarantees(&self) -> Guarantees {
+        Guarantees::new("scripted", Survives::Nothing)
+    }
+
+    async fn shutdown(&self) {
+        self.inner.lock().unwrap().stopped = true;
+        self.set_open(true);
+    }
+}
