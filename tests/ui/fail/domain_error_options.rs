@@ -1,10 +1,6 @@
 //! Refusals with codes and kinds that are none.
 
-#[path = "../orders.rs"]
-mod orders;
-
 use catga::prelude::*;
-use orders::*;
 
 #[derive(Debug, serde::Serialize, serde::Deserialize, thiserror::Error, DomainError)]
 enum PayError {

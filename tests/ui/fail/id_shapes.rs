@@ -1,10 +1,6 @@
 //! Ids that are no newtypes.
 
-#[path = "../orders.rs"]
-mod orders;
-
 use catga::prelude::*;
-use orders::*;
 
 #[derive(Id)]
 struct CustomerId {

@@ -1,10 +1,6 @@
 //! A message without serde's derives.
 
-#[path = "../orders.rs"]
-mod orders;
-
 use catga::prelude::*;
-use orders::*;
 
 #[derive(Command)]
 #[command(name = "order.touch")]

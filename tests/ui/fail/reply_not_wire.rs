@@ -1,10 +1,6 @@
 //! The reply and the error of a command cannot be sent.
 
-#[path = "../orders.rs"]
-mod orders;
-
 use catga::prelude::*;
-use orders::*;
 
 struct Receipt;
 

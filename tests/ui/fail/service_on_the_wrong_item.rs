@@ -1,10 +1,6 @@
 //! Attributes on items that they do not belong on.
 
-#[path = "../orders.rs"]
-mod orders;
-
 use catga::prelude::*;
-use orders::*;
 
 #[service]
 struct Orders;

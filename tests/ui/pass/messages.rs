@@ -2,8 +2,7 @@
 
 use catga::prelude::*;
 use catga::{
-    DomainError as _, Event as _, FieldFaults, Message, MessagePack, ReadLevel, RefusalKind,
-    Stream, StreamKey, StreamName,
+    FieldFaults, Message, MessagePack, ReadLevel, RefusalKind, Stream, StreamKey, StreamName,
 };
 
 /// Another way to the framework, as a company's own platform crate might have.
