@@ -141,7 +141,7 @@ impl History {
             RecordedAnswer::Reply(payload) => (false, payload.clone()),
             RecordedAnswer::Refusal(payload) => (true, payload.clone()),
         };
-        Ok(RecordedOutcome { refused, payload })
+        Ok(RecordedOutcome { message_id: recorded.id, refused, payload })
     }
 
     /// The events of one stream, oldest first.

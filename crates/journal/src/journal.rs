@@ -99,6 +99,8 @@ impl Committed {
 /// The answer that an effect recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedOutcome {
+    /// The id of the command that counted; a call by key may have come with another.
+    pub message_id: MessageId,
     /// True if the command was refused; `payload` is then the domain's error.
     pub refused: bool,
     /// The reply or the refusal, in the command's format.

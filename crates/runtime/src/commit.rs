@@ -18,6 +18,9 @@ use crate::Limits;
 use crate::flights::{Boarding, FlightGuard, Flights, Subject};
 use crate::session::Session;
 
+/// How many bytes of payload one place stands for.
+const PAYLOAD_PER_SLOT: usize = 16 << 10;
+
 /// The way of every effect into the journal: admission, ids, what is known already, and the
 /// commit itself within its deadline. Knows no message types.
 #[derive(Debug)]
@@ -117,9 +120,10 @@ impl Committer {
             ));
         }
         let until = self.host.now() + context.deadline.unwrap_or(limits.deadline);
-        let slot = match self.slots.clone().try_acquire_owned() {
+        let weight = self.weight(payload);
+        let slot = match self.slots.clone().try_acquire_many_owned(weight) {
             Ok(slot) => slot,
-            Err(_) => self.wait_for_slot(name, until).await?,
+            Err(_) => self.wait_for_slot(name, weight, until).await?,
         };
         let id = context.message_id.unwrap_or_else(|| self.session.mint());
         let ticket = Ticket { committer: self.clone(), id, in_doubt: false };
@@ -136,10 +140,11 @@ impl Committer {
     async fn wait_for_slot(
         &self,
         name: &str,
+        weight: u32,
         until: Duration,
     ) -> Result<OwnedSemaphorePermit, Fault> {
         let wait = self.limits.queue_wait.min(until.saturating_sub(self.host.now()));
-        match timeout(&*self.host, wait, self.slots.clone().acquire_owned()).await {
+        match timeout(&*self.host, wait, self.slots.clone().acquire_many_owned(weight)).await {
             Ok(Ok(slot)) => Ok(slot),
             // The semaphore closes when the node has drained.
             Ok(Err(_)) => Err(crate::node::shutting_down()),
@@ -152,6 +157,12 @@ impl Committer {
                 ),
             )),
         }
+    }
+
+    /// How many places a command takes: more for a large one, and never more than there are.
+    fn weight(&self, payload: &[u8]) -> u32 {
+        let weight = 1 + payload.len() / PAYLOAD_PER_SLOT;
+        u32::try_from(weight.min(self.limits.in_flight)).unwrap_or(u32::MAX)
     }
 
     /// Looks up what others may know of the command: a recorded answer, or an attempt under way.

@@ -90,8 +90,7 @@ impl<S, E, H> DurableDispatch<S, E, H> {
         let report = report.insert(Report::new(call.id));
         let _flight = match committer.known(&call, context.message_id.is_some()).await? {
             Known::Answered(offset, outcome) => {
-                self.settle(offset, report).await;
-                return decode_outcome::<M>(&outcome);
+                return self.recall::<M>(offset, &outcome, report).await;
             }
             Known::Run(flight) => flight,
         };
@@ -187,11 +186,10 @@ impl<S, E, H> DurableDispatch<S, E, H> {
                 self.settle(offset, report).await;
                 Attempted::Answered(answer)
             }
-            Ok(Some(Verdict::Duplicate { of })) => {
-                self.settle(of, report).await;
-                let outcome = committer.journal.outcome(of).await.map_err(Failure::Fault);
-                Attempted::Answered(outcome.and_then(|outcome| decode_outcome::<M>(&outcome)))
-            }
+            Ok(Some(Verdict::Duplicate { of })) => match committer.journal.outcome(of).await {
+                Ok(outcome) => Attempted::Answered(self.recall::<M>(of, &outcome, report).await),
+                Err(fault) => Attempted::Answered(Err(Failure::Fault(fault))),
+            },
             Ok(Some(Verdict::Conflict { at, .. })) => Attempted::Conflicted(at),
             Ok(Some(Verdict::Rejected(rejection))) => {
                 Attempted::Answered(Err(Failure::Fault(rejected(call, rejection))))
@@ -244,6 +242,19 @@ impl<S, E, H> DurableDispatch<S, E, H> {
         };
         let effect = committer.effect(call, context, recorded, staged.events, staged.conditions);
         Ok(Some(committer.commit(call, effect).await?.verdict))
+    }
+
+    /// The answer that was recorded for this command at `offset`.
+    async fn recall<M: Request>(
+        &self,
+        offset: Offset,
+        outcome: &RecordedOutcome,
+        report: &mut Report,
+    ) -> Answer<M::Reply, M::Error> {
+        // By key, the command that counted may have come with another id than this call.
+        report.message_id = outcome.message_id;
+        self.settle(offset, report).await;
+        decode_outcome::<M>(outcome)
     }
 
     /// Waits a bounded time until the service's views show the effect, and reports on it.

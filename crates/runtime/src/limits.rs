@@ -10,7 +10,8 @@ pub struct Limits {
     pub command_bytes: usize,
     /// The most bytes of one command's answer, and of each of its events: 1 MiB.
     pub answer_bytes: usize,
-    /// How many durable commands may be under way at once on this node: 16,384.
+    /// How many durable commands may be under way at once on this node: 16,384. One counts again
+    /// for every 16 KiB of its payload, so that together they hold at most 256 MiB.
     pub in_flight: usize,
     /// How long a call waits for its turn when that many are under way: 1 s.
     pub queue_wait: Duration,
