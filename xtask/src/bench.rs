@@ -29,14 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn command(args: &Args, commit: &str) -> Command {
     let mut command = cargo();
-    command.args([
-        "run",
-        "--release",
-        "--package",
-        "catga-benches",
-        "--",
-        &args.name,
-    ]);
+    command.args(["run", "--release", "--package", "catga-benches", "--", &args.name]);
     if args.quick {
         command.arg("--quick");
     }
@@ -50,13 +43,7 @@ fn command(args: &Args, commit: &str) -> Command {
 /// The commit that is checked out, marked when files differ from it; `unknown` outside git.
 fn commit() -> String {
     Command::new("git")
-        .args([
-            "describe",
-            "--always",
-            "--dirty",
-            "--abbrev=12",
-            "--exclude=*",
-        ])
+        .args(["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])
         .output()
         .ok()
         .filter(|output| output.status.success())
@@ -70,26 +57,15 @@ mod tests {
 
     #[test]
     fn name_options_and_commit_reach_the_benchmarks() {
-        let args = Args {
-            name: "local".to_owned(),
-            quick: true,
-            only: Some("catga,direct".to_owned()),
-        };
+        let args =
+            Args { name: "local".to_owned(), quick: true, only: Some("catga,direct".to_owned()) };
         let command = command(&args, "abc123-dirty");
-        let arguments: Vec<_> = command
-            .get_args()
-            .map(|arg| arg.to_string_lossy())
-            .collect();
+        let arguments: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
         assert_eq!(
             arguments.join(" "),
             "run --release --package catga-benches -- local --quick --only catga,direct"
         );
-        let commit = command
-            .get_envs()
-            .find(|(key, _)| *key == "CATGA_BENCH_COMMIT");
-        assert_eq!(
-            commit.and_then(|(_, value)| value),
-            Some("abc123-dirty".as_ref())
-        );
+        let commit = command.get_envs().find(|(key, _)| *key == "CATGA_BENCH_COMMIT");
+        assert_eq!(commit.and_then(|(_, value)| value), Some("abc123-dirty".as_ref()));
     }
 }

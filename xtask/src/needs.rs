@@ -45,14 +45,9 @@ fn missing(answers: impl Fn(&str) -> bool) -> Vec<String> {
     COMPONENTS
         .iter()
         .filter(|component| !answers(component.subcommand))
-        .map(
-            |Component {
-                 subcommand,
-                 install,
-             }| {
-                format!("  `cargo {subcommand}` is missing: install it with {install}")
-            },
-        )
+        .map(|Component { subcommand, install }| {
+            format!("  `cargo {subcommand}` is missing: install it with {install}")
+        })
         .collect()
 }
 
@@ -71,10 +66,7 @@ mod tests {
     #[test]
     fn all_missing_components_are_named_at_once_with_the_way_to_get_them() {
         let missing = missing(|_| false).join("\n");
-        assert!(
-            missing.contains("rustup component add rustfmt"),
-            "{missing}"
-        );
+        assert!(missing.contains("rustup component add rustfmt"), "{missing}");
         assert!(missing.contains("rustup component add clippy"), "{missing}");
     }
 

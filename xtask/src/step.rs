@@ -20,10 +20,7 @@ pub(crate) struct Step {
 impl Step {
     /// A step done by this process.
     pub(crate) fn check(name: &'static str, work: impl FnOnce() -> Result<()> + 'static) -> Self {
-        Self {
-            name,
-            work: Box::new(work),
-        }
+        Self { name, work: Box::new(work) }
     }
 
     /// A step done by another program.
@@ -41,9 +38,7 @@ impl Step {
 
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Step").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -67,9 +62,7 @@ pub(crate) fn cargo() -> Command {
 
 /// Runs a program to its end; failing to start and failing are both errors that name it.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", line(command)))?;
+    let status = command.status().with_context(|| format!("cannot start {}", line(command)))?;
     if !status.success() {
         bail!("{} failed: {status}", line(command));
     }
@@ -114,11 +107,6 @@ mod tests {
         let mut command = cargo();
         command.arg("--no-such-option").stderr(Stdio::null());
         let error = run(&mut command).expect_err("cargo refuses the option");
-        assert!(
-            error
-                .to_string()
-                .starts_with("`cargo --no-such-option` failed: "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("`cargo --no-such-option` failed: "), "{error}");
     }
 }

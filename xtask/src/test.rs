@@ -37,10 +37,7 @@ fn steps(quick: bool, nextest: bool) -> Vec<Step> {
     ];
     if !quick {
         steps.push(docs::step());
-        steps.push(Step::program(
-            "doc tests",
-            arguments("test --doc --workspace --locked"),
-        ));
+        steps.push(Step::program("doc tests", arguments("test --doc --workspace --locked")));
     }
     steps.push(Step::program("tests", tests(nextest)));
     steps
@@ -67,10 +64,7 @@ mod tests {
     use super::*;
 
     fn names(quick: bool) -> Vec<String> {
-        steps(quick, true)
-            .iter()
-            .map(|step| format!("{step:?}"))
-            .collect()
+        steps(quick, true).iter().map(|step| format!("{step:?}")).collect()
     }
 
     #[test]

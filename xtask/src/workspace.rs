@@ -64,11 +64,8 @@ impl Member {
         let at = &package.manifest_path;
         let manifest =
             fs::read_to_string(at).with_context(|| format!("cannot read {}", at.display()))?;
-        let imports = package
-            .dependencies
-            .into_iter()
-            .filter(|it| it.kind.is_none())
-            .map(|it| it.name);
+        let imports =
+            package.dependencies.into_iter().filter(|it| it.kind.is_none()).map(|it| it.name);
         Ok(Self {
             name: package.name,
             path: relative(root, at),
@@ -111,21 +108,9 @@ mod tests {
     #[test]
     fn this_crate_is_found_without_what_only_its_tests_use() {
         let workspace = Workspace::load().unwrap();
-        let us = workspace
-            .members
-            .iter()
-            .find(|member| member.name == "xtask")
-            .unwrap();
+        let us = workspace.members.iter().find(|member| member.name == "xtask").unwrap();
         assert_eq!(us.path, "xtask/Cargo.toml");
-        assert!(
-            us.imports.iter().any(|import| import == "anyhow"),
-            "{:?}",
-            us.imports
-        );
-        assert!(
-            us.imports.iter().all(|import| import != "tempfile"),
-            "{:?}",
-            us.imports
-        );
+        assert!(us.imports.iter().any(|import| import == "anyhow"), "{:?}", us.imports);
+        assert!(us.imports.iter().all(|import| import != "tempfile"), "{:?}", us.imports);
     }
 }

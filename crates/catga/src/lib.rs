@@ -61,6 +61,8 @@
 mod catga;
 mod error;
 mod formats;
+#[cfg(all(doctest, feature = "http"))]
+mod readme;
 
 pub mod prelude;
 
@@ -98,8 +100,3 @@ pub use catga_runtime::{
     StartError, StartFault, SubscriberState, SubscriberStatus, Wiring,
 };
 pub use uuid::Uuid;
-
-/// The program of the README compiles.
-#[cfg(all(doctest, feature = "http"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

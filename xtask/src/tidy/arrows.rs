@@ -30,17 +30,12 @@ pub(super) fn check(members: &[Member], rules: &[Rule]) -> Vec<Finding> {
 
 fn is_about(rule: &Rule, member: &Member) -> bool {
     matches(rule.of, &member.name)
-        || rule
-            .of
-            .iter()
-            .any(|it| it.contains('/') && fits(it, &member.path))
+        || rule.of.iter().any(|it| it.contains('/') && fits(it, &member.path))
 }
 
 /// Whether the patterns name `name` and none of them excludes it.
 fn matches(patterns: Patterns, name: &str) -> bool {
-    let excluded = patterns
-        .iter()
-        .filter_map(|pattern| pattern.strip_prefix('!'));
+    let excluded = patterns.iter().filter_map(|pattern| pattern.strip_prefix('!'));
     patterns.iter().any(|pattern| fits(pattern, name))
         && !excluded.into_iter().any(|it| fits(it, name))
 }
@@ -59,15 +54,10 @@ fn line_of(dependency: &str, manifest: &str) -> usize {
         let key = line.split(['.', '=', ' ']).next();
         key == Some(dependency)
             || line.starts_with('[')
-                && line
-                    .trim_end_matches(']')
-                    .ends_with(&format!(".{dependency}"))
+                && line.trim_end_matches(']').ends_with(&format!(".{dependency}"))
             || line.contains(&format!("package = \"{dependency}\""))
     };
-    manifest
-        .lines()
-        .position(is_here)
-        .map_or(1, |index| index + 1)
+    manifest.lines().position(is_here).map_or(1, |index| index + 1)
 }
 
 #[cfg(test)]
@@ -150,10 +140,7 @@ mod tests {
 
     #[test]
     fn a_finding_is_at_the_line_of_the_dependency() {
-        let found = check(
-            &[member("catga-core", "crates/core/Cargo.toml", "tokio")],
-            RULES,
-        );
+        let found = check(&[member("catga-core", "crates/core/Cargo.toml", "tokio")], RULES);
         assert_eq!(found[0].place(), "crates/core/Cargo.toml:4");
         assert_eq!(line_of("a", "[dependencies]\nb = { package = \"a\" }"), 2);
         assert_eq!(line_of("a", "[dependencies.b]\n[dependencies.a]"), 2);

@@ -13,10 +13,7 @@ const LONG: usize = 80;
 
 /// Findings for each `lib.rs` that holds more than documentation, modules and re-exports.
 pub(super) fn check(rust: &[Rust<'_>]) -> Vec<Finding> {
-    rust.iter()
-        .filter(|rust| rust.file.path.ends_with("src/lib.rs"))
-        .flat_map(of)
-        .collect()
+    rust.iter().filter(|rust| rust.file.path.ends_with("src/lib.rs")).flat_map(of).collect()
 }
 
 fn of(rust: &Rust<'_>) -> Vec<Finding> {
@@ -25,16 +22,10 @@ fn of(rust: &Rust<'_>) -> Vec<Finding> {
     // The functions of a procedural macro must be here, and need their imports.
     let macros = items.iter().any(is_procedural_macro);
     let faults = items.iter().filter_map(|item| fault(item, macros));
-    let mut findings: Vec<_> = faults
-        .map(|(line, what, remedy)| Finding::error(path, line, what, remedy))
-        .collect();
+    let mut findings: Vec<_> =
+        faults.map(|(line, what, remedy)| Finding::error(path, line, what, remedy)).collect();
 
-    let lines = rust
-        .file
-        .text
-        .lines()
-        .filter(|line| !line.starts_with("//!"))
-        .count();
+    let lines = rust.file.text.lines().filter(|line| !line.starts_with("//!")).count();
     if lines > LONG {
         findings.push(Finding::warning(
             path,
@@ -52,9 +43,9 @@ type Fault = (usize, String, &'static str);
 fn fault(item: &Item, macros: bool) -> Option<Fault> {
     let line = item.first_line();
     match item.keyword().as_str() {
-        "mod" => item
-            .body()
-            .and_then(|body| items(body).iter().find_map(|item| fault(item, macros))),
+        "mod" => {
+            item.body().and_then(|body| items(body).iter().find_map(|item| fault(item, macros)))
+        }
         "extern" => None,
         "use" if !item.is_public() && !macros => Some((
             line,
@@ -85,23 +76,16 @@ fn exports_all(item: &Item) -> bool {
 }
 
 fn is_procedural_macro(item: &Item) -> bool {
-    item.attributes
-        .iter()
-        .any(|attribute| first_word(attribute).starts_with("proc_macro"))
+    item.attributes.iter().any(|attribute| first_word(attribute).starts_with("proc_macro"))
 }
 
 /// A carrier for documentation whose examples are tested, such as the README's.
 fn is_doctest(item: &Item) -> bool {
-    item.attributes
-        .iter()
-        .any(|it| words(it.stream()) == ["cfg", "doctest"])
+    item.attributes.iter().any(|it| words(it.stream()) == ["cfg", "doctest"])
 }
 
 fn first_word(attribute: &Group) -> String {
-    words(attribute.stream())
-        .into_iter()
-        .next()
-        .unwrap_or_default()
+    words(attribute.stream()).into_iter().next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -111,10 +95,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<String> {
         let files = [File::new("crates/a/src/lib.rs", text)];
-        check(&files::rust(&files).0)
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check(&files::rust(&files).0).iter().map(ToString::to_string).collect()
     }
 
     #[test]

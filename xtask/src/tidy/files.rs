@@ -26,10 +26,7 @@ pub(super) struct Rust<'a> {
 impl File {
     #[cfg(test)]
     pub(super) fn new(path: &str, text: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
+        Self { path: path.to_owned(), text: text.to_owned() }
     }
 
     /// Whether the whole file is test code.
@@ -62,10 +59,7 @@ fn visit(root: &Path, folder: &Path, files: &mut Vec<File>) -> Result<()> {
         } else if kind.is_file() && (name.ends_with(".rs") || name.ends_with(".md")) {
             let text = fs::read_to_string(&path)
                 .with_context(|| format!("cannot read {}", path.display()))?;
-            files.push(File {
-                path: relative(root, &path),
-                text,
-            });
+            files.push(File { path: relative(root, &path), text });
         }
     }
     Ok(())
@@ -125,25 +119,15 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_rust_is_a_finding_at_its_line() {
-        let files = [
-            File::new("a.rs", "fn f() {}\n\nfn g() )\n"),
-            File::new("b.md", ")"),
-        ];
+        let files = [File::new("a.rs", "fn f() {}\n\nfn g() )\n"), File::new("b.md", ")")];
         let (rust, unreadable) = rust(&files);
         assert!(rust.is_empty());
-        assert_eq!(
-            unreadable.iter().map(Finding::place).collect::<Vec<_>>(),
-            ["a.rs:3"]
-        );
+        assert_eq!(unreadable.iter().map(Finding::place).collect::<Vec<_>>(), ["a.rs:3"]);
     }
 
     #[test]
     fn test_code_is_known_by_its_place() {
-        for path in [
-            "tests/src/lib.rs",
-            "crates/a/tests/b.rs",
-            "crates/a/src/b/tests.rs",
-        ] {
+        for path in ["tests/src/lib.rs", "crates/a/tests/b.rs", "crates/a/src/b/tests.rs"] {
             assert!(File::new(path, "").is_test(), "{path}");
         }
         assert!(!File::new("crates/testkit/src/lib.rs", "").is_test());

@@ -27,13 +27,7 @@ impl Finding {
         remedy: impl Into<String>,
     ) -> Self {
         let severity = Severity::Error;
-        Self {
-            path: path.to_owned(),
-            line,
-            severity,
-            what: what.into(),
-            remedy: remedy.into(),
-        }
+        Self { path: path.to_owned(), line, severity, what: what.into(), remedy: remedy.into() }
     }
 
     /// A finding that is only printed.
@@ -43,10 +37,7 @@ impl Finding {
         what: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(path, line, what, remedy)
-        }
+        Self { severity: Severity::Warning, ..Self::error(path, line, what, remedy) }
     }
 
     pub(super) fn is_error(&self) -> bool {
@@ -61,18 +52,8 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            path,
-            line,
-            severity,
-            what,
-            remedy,
-        } = self;
-        let severity = if *severity == Severity::Warning {
-            "warning: "
-        } else {
-            ""
-        };
+        let Self { path, line, severity, what, remedy } = self;
+        let severity = if *severity == Severity::Warning { "warning: " } else { "" };
         write!(f, "{path}:{line}: {severity}{what}; {remedy}")
     }
 }

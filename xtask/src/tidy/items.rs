@@ -18,9 +18,7 @@ impl Item {
 
     /// The first line of the item with its attributes and comments.
     pub(super) fn first_attribute_line(&self) -> usize {
-        self.attributes
-            .first()
-            .map_or(self.first_line(), |group| group.span().start().line)
+        self.attributes.first().map_or(self.first_line(), |group| group.span().start().line)
     }
 
     pub(super) fn is_public(&self) -> bool {
@@ -30,11 +28,7 @@ impl Item {
     /// The word that says what it is, after its visibility: `mod`, `use`, `fn`, …
     pub(super) fn keyword(&self) -> String {
         let mut words = self.tokens.iter().filter(|tree| !is_parenthesised(tree));
-        let word = if self.is_public() {
-            words.nth(1)
-        } else {
-            words.next()
-        };
+        let word = if self.is_public() { words.nth(1) } else { words.next() };
         word.map(ToString::to_string).unwrap_or_default()
     }
 
@@ -146,10 +140,7 @@ mod tests {
             ("struct", 8, 8),
             ("impl", 9, 9),
         ];
-        assert_eq!(
-            split(text),
-            expected.map(|(word, from, to)| (word.to_owned(), from, to))
-        );
+        assert_eq!(split(text), expected.map(|(word, from, to)| (word.to_owned(), from, to)));
     }
 
     #[test]
@@ -164,9 +155,7 @@ mod tests {
     fn a_test_module_is_known_by_its_attribute() {
         let is_test = |text: &str| items(text.parse().unwrap())[0].is_test_module();
         assert!(is_test("#[cfg(test)]\nmod tests {}"));
-        assert!(is_test(
-            "#[cfg(all(test, unix))]\n#[allow(x)]\nmod tests {}"
-        ));
+        assert!(is_test("#[cfg(all(test, unix))]\n#[allow(x)]\nmod tests {}"));
         assert!(!is_test("#[cfg(not(test))]\nmod real {}"));
         assert!(!is_test("/// test\nmod real {}"));
     }

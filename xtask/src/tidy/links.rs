@@ -5,7 +5,9 @@ use super::{files::File, finding::Finding};
 /// One finding for each relative link without a file behind it.
 pub(super) fn check(files: &[File], exists: impl Fn(&str) -> bool) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for file in files.iter().filter(|file| file.path.ends_with(".md")) {
+    // Pages beside sources are included in documentation, where rustdoc resolves the links.
+    let pages = |path: &str| path.ends_with(".md") && !path.contains("/src/");
+    for file in files.iter().filter(|file| pages(&file.path)) {
         for (line, target) in targets(&file.text) {
             let Some(path) = relative_path(&target) else {
                 continue;
@@ -29,10 +31,7 @@ fn targets(text: &str) -> Vec<(usize, String)> {
     let mut targets = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let start = line.trim_start();
-        if let Some(mark) = ["```", "~~~"]
-            .into_iter()
-            .find(|mark| start.starts_with(mark))
-        {
+        if let Some(mark) = ["```", "~~~"].into_iter().find(|mark| start.starts_with(mark)) {
             fence = match fence {
                 None => Some(mark),
                 Some(open) if open == mark => None,
@@ -50,9 +49,7 @@ fn targets(text: &str) -> Vec<(usize, String)> {
 /// A line without what stands between backquotes.
 fn without_code(line: &str) -> String {
     let parts = line.split('`').enumerate();
-    parts
-        .map(|(index, part)| if index % 2 == 0 { part } else { "code" })
-        .collect()
+    parts.map(|(index, part)| if index % 2 == 0 { part } else { "code" }).collect()
 }
 
 /// The target of `[name]: target`.
@@ -79,9 +76,7 @@ fn closing(rest: &str) -> usize {
         }
         false
     };
-    rest.char_indices()
-        .find(closes)
-        .map_or(rest.len(), |(index, _)| index)
+    rest.char_indices().find(closes).map_or(rest.len(), |(index, _)| index)
 }
 
 /// A target without its title and its angle brackets.
@@ -98,9 +93,7 @@ fn bare(target: &str) -> String {
 fn relative_path(target: &str) -> Option<&str> {
     let elsewhere = target.starts_with("//")
         || target.split_once(':').is_some_and(|(scheme, _)| {
-            scheme
-                .chars()
-                .all(|it| it.is_ascii_alphanumeric() || "+-.".contains(it))
+            scheme.chars().all(|it| it.is_ascii_alphanumeric() || "+-.".contains(it))
         });
     let path = target.split(['#', '?']).next()?;
     (!elsewhere && !path.is_empty()).then_some(path)
@@ -148,11 +141,7 @@ mod tests {
             "[a](/b.md)",
             "`code` [a](b.md)",
         ] {
-            assert_eq!(
-                dead("README.md", &format!("text\n{link}\n")),
-                ["README.md:2"],
-                "{link}"
-            );
+            assert_eq!(dead("README.md", &format!("text\n{link}\n")), ["README.md:2"], "{link}");
         }
     }
 

@@ -5,9 +5,7 @@ use crate::workspace::Member;
 
 /// One finding for each crate that does not take the workspace's lints.
 pub(super) fn check(members: &[Member]) -> Vec<Finding> {
-    let careless = members
-        .iter()
-        .filter(|member| !takes_lints(&member.manifest));
+    let careless = members.iter().filter(|member| !takes_lints(&member.manifest));
     careless
         .map(|member| {
             Finding::error(
@@ -23,12 +21,7 @@ pub(super) fn check(members: &[Member]) -> Vec<Finding> {
 fn takes_lints(manifest: &str) -> bool {
     let mut section = String::new();
     manifest.lines().any(|line| {
-        let line: String = line
-            .split('#')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
+        let line: String = line.split('#').next().unwrap_or_default().split_whitespace().collect();
         if line.starts_with('[') {
             section = line;
             return false;
@@ -52,12 +45,9 @@ mod tests {
 
     #[test]
     fn a_crate_without_the_workspaces_lints_is_found() {
-        for manifest in [
-            "",
-            "[lints]\n",
-            "[package]\nworkspace = true\n",
-            "[lints]\n# workspace = true",
-        ] {
+        for manifest in
+            ["", "[lints]\n", "[package]\nworkspace = true\n", "[lints]\n# workspace = true"]
+        {
             assert_eq!(check(&[member(manifest)]).len(), 1, "{manifest}");
         }
     }

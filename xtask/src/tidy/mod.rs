@@ -25,9 +25,7 @@ use crate::workspace::{Member, Workspace};
 pub(crate) fn run() -> Result<()> {
     let workspace = Workspace::load()?;
     let files = files::read(&workspace.root)?;
-    let report = Report::of(&workspace.members, &files, |path| {
-        workspace.root.join(path).exists()
-    });
+    let report = Report::of(&workspace.members, &files, |path| workspace.root.join(path).exists());
 
     for finding in &report.findings {
         println!("{finding}");
@@ -68,18 +66,11 @@ impl Report {
         findings.extend(sizes::check(&sizes));
 
         findings.sort();
-        Self {
-            findings,
-            rust_files: rust.len(),
-            median_lines: sizes::median(&sizes),
-        }
+        Self { findings, rust_files: rust.len(), median_lines: sizes::median(&sizes) }
     }
 
     fn errors(&self) -> usize {
-        self.findings
-            .iter()
-            .filter(|finding| finding.is_error())
-            .count()
+        self.findings.iter().filter(|finding| finding.is_error()).count()
     }
 }
 

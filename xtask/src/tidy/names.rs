@@ -12,11 +12,7 @@ pub(super) fn check(files: &[File]) -> Vec<Finding> {
 fn of(path: &str) -> Option<Finding> {
     let module = path.strip_suffix(".rs")?;
     // A module that is a folder has its name there, and is found once: at its `mod.rs`.
-    let name = module
-        .strip_suffix("/mod")
-        .unwrap_or(module)
-        .rsplit('/')
-        .next()?;
+    let name = module.strip_suffix("/mod").unwrap_or(module).rsplit('/').next()?;
     EMPTY_NAMES.contains(&name).then(|| {
         Finding::error(
             path,
@@ -34,10 +30,7 @@ mod tests {
     #[test]
     fn names_that_say_nothing_are_found_as_files_and_as_folders() {
         for name in EMPTY_NAMES {
-            for path in [
-                format!("crates/a/src/{name}.rs"),
-                format!("tests/{name}/mod.rs"),
-            ] {
+            for path in [format!("crates/a/src/{name}.rs"), format!("tests/{name}/mod.rs")] {
                 assert!(of(&path).is_some(), "{path}");
             }
         }

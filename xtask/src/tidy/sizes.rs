@@ -19,12 +19,7 @@ pub(super) struct Size<'a> {
 /// Measures the files that count: our code, and not what tests it.
 pub(super) fn measure<'a>(rust: &[Rust<'a>]) -> Vec<Size<'a>> {
     let measured = rust.iter().filter(|rust| counts(rust.file));
-    measured
-        .map(|rust| Size {
-            path: &rust.file.path,
-            lines: lines(rust),
-        })
-        .collect()
+    measured.map(|rust| Size { path: &rust.file.path, lines: lines(rust) }).collect()
 }
 
 /// One finding for each long file.
@@ -52,10 +47,9 @@ pub(super) fn median(sizes: &[Size<'_>]) -> usize {
 }
 
 fn counts(file: &File) -> bool {
-    let ours = ["examples/", "xtask/", "benches/"]
-        .iter()
-        .any(|folder| file.path.starts_with(folder))
-        || file.path.starts_with("crates/") && file.path.contains("/src/");
+    let ours =
+        ["examples/", "xtask/", "benches/"].iter().any(|folder| file.path.starts_with(folder))
+            || file.path.starts_with("crates/") && file.path.contains("/src/");
     ours && !file.is_test()
 }
 
@@ -73,29 +67,20 @@ mod tests {
 
     fn text(lines: usize, tests: usize) -> String {
         let tests = "    fn t() {}\n".repeat(tests);
-        format!(
-            "{}#[cfg(test)]\nmod tests {{\n{tests}}}\n",
-            "fn f() {}\n".repeat(lines)
-        )
+        format!("{}#[cfg(test)]\nmod tests {{\n{tests}}}\n", "fn f() {}\n".repeat(lines))
     }
 
     fn found(path: &str, text: &str) -> Vec<bool> {
         let files = [File::new(path, text)];
         let (rust, _) = files::rust(&files);
-        check(&measure(&rust))
-            .iter()
-            .map(Finding::is_error)
-            .collect()
+        check(&measure(&rust)).iter().map(Finding::is_error).collect()
     }
 
     #[test]
     fn above_400_lines_warns_and_above_800_fails() {
-        for path in [
-            "crates/a/src/b.rs",
-            "examples/a/src/main.rs",
-            "xtask/src/a.rs",
-            "benches/src/a.rs",
-        ] {
+        for path in
+            ["crates/a/src/b.rs", "examples/a/src/main.rs", "xtask/src/a.rs", "benches/src/a.rs"]
+        {
             assert_eq!(found(path, &text(400, 0)), [false; 0], "{path}");
             assert_eq!(found(path, &text(401, 0)), [false], "{path}");
             assert_eq!(found(path, &text(800, 0)), [false], "{path}");
@@ -106,11 +91,7 @@ mod tests {
     #[test]
     fn tests_do_not_count() {
         assert_eq!(found("crates/a/src/b.rs", &text(400, 1000)), [false; 0]);
-        for path in [
-            "crates/a/tests/b.rs",
-            "crates/a/src/b/tests.rs",
-            "tests/src/b.rs",
-        ] {
+        for path in ["crates/a/tests/b.rs", "crates/a/src/b/tests.rs", "tests/src/b.rs"] {
             assert_eq!(found(path, &text(900, 0)), [false; 0], "{path}");
         }
     }

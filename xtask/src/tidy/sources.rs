@@ -11,14 +11,8 @@ use super::{
 /// Findings for unfinished code, ignored tests and examples, and tests that sleep.
 pub(super) fn check(rust: &[Rust<'_>]) -> Vec<Finding> {
     let of_file = |rust: &Rust<'_>| {
-        let mut scan = Scan {
-            path: &rust.file.path,
-            findings: Vec::new(),
-        };
-        let place = Place {
-            in_test: rust.file.is_test(),
-            in_wait: false,
-        };
+        let mut scan = Scan { path: &rust.file.path, findings: Vec::new() };
+        let place = Place { in_test: rust.file.is_test(), in_wait: false };
         scan.tokens(rust.tokens.clone(), place);
         scan.findings
     };
@@ -101,11 +95,7 @@ impl Scan<'_> {
             "dbg" => "remove it",
             _ => return,
         };
-        self.error(
-            tree.span().start().line,
-            format!("`{name}!` left behind"),
-            remedy,
-        );
+        self.error(tree.span().start().line, format!("`{name}!` left behind"), remedy);
     }
 
     fn sleep(&mut self, tree: &TokenTree) {
@@ -117,16 +107,14 @@ impl Scan<'_> {
     }
 
     fn error(&mut self, line: usize, what: impl Into<String>, remedy: &str) {
-        self.findings
-            .push(Finding::error(self.path, line, what, remedy));
+        self.findings.push(Finding::error(self.path, line, what, remedy));
     }
 }
 
 /// Whether a documentation comment opens an example that nobody compiles.
 fn ignores_example(doc: &Group) -> bool {
     let text = doc.stream().to_string();
-    text.split_once("```")
-        .is_some_and(|(_, marks)| marks.contains("ignore"))
+    text.split_once("```").is_some_and(|(_, marks)| marks.contains("ignore"))
 }
 
 #[cfg(test)]
@@ -136,27 +124,14 @@ mod tests {
 
     fn found(path: &str, text: &str) -> Vec<String> {
         let files = [File::new(path, text)];
-        check(&files::rust(&files).0)
-            .iter()
-            .map(Finding::place)
-            .collect()
+        check(&files::rust(&files).0).iter().map(Finding::place).collect()
     }
 
     #[test]
     fn unfinished_code_is_found() {
-        for call in [
-            "todo!()",
-            "todo!(\"why\")",
-            "unimplemented!()",
-            "dbg!(x)",
-            "std::dbg![x]",
-        ] {
+        for call in ["todo!()", "todo!(\"why\")", "unimplemented!()", "dbg!(x)", "std::dbg![x]"] {
             let text = format!("fn f() {{\n    g(|| {call})\n}}\n");
-            assert_eq!(
-                found("crates/a/src/b.rs", &text),
-                ["crates/a/src/b.rs:2"],
-                "{call}"
-            );
+            assert_eq!(found("crates/a/src/b.rs", &text), ["crates/a/src/b.rs:2"], "{call}");
         }
     }
 
@@ -183,18 +158,9 @@ mod tests {
     fn a_test_that_sleeps_is_found_wherever_tests_are() {
         let sleeps = "fn f() {\n    std::thread::sleep(x);\n}\n";
         assert_eq!(found("tests/src/a.rs", sleeps), ["tests/src/a.rs:2"]);
-        assert_eq!(
-            found("crates/a/tests/b.rs", sleeps),
-            ["crates/a/tests/b.rs:2"]
-        );
-        assert_eq!(
-            found("a.rs", &format!("#[cfg(test)]\nmod t {{\n{sleeps}}}\n")),
-            ["a.rs:4"]
-        );
-        assert_eq!(
-            found("tests/a.rs", "use std::thread::sleep;"),
-            ["tests/a.rs:1"]
-        );
+        assert_eq!(found("crates/a/tests/b.rs", sleeps), ["crates/a/tests/b.rs:2"]);
+        assert_eq!(found("a.rs", &format!("#[cfg(test)]\nmod t {{\n{sleeps}}}\n")), ["a.rs:4"]);
+        assert_eq!(found("tests/a.rs", "use std::thread::sleep;"), ["tests/a.rs:1"]);
     }
 
     #[test]

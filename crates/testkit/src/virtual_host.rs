@@ -1,0 +1,162 @@
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use catga_core::Timestamp;
+use catga_host::{BoxFuture, Host, Listener, Task, TokioHost};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+use crate::clock::START;
+use crate::tasks::{Running, Tasks};
+
+/// A machine for tests: its clocks are virtual, its randomness follows from a seed, and it can
+/// crash.
+///
+/// Time stands still while anything runs, and jumps to the next timer once everything waits: a day
+/// passes at once, every timer in its order. Connections are real ones over loopback; time does
+/// not wait for them.
+///
+/// [`run`](crate::run()) makes it. In a test with a runtime of its own,
+/// `#[tokio::test(start_paused = true)]`, make it with [`new`](Self::new).
+pub struct VirtualHost {
+    seed: u64,
+    /// Clocks and connections; its spawn does not know all its tasks.
+    tokio: TokioHost,
+    runtime: Handle,
+    /// Locked for one draw: whoever draws changes what the next one gets.
+    random: Mutex<fastrand::Rng>,
+    /// The wall clock when [`Host::now`] was zero, as it is set now. Read and written relaxed,
+    /// because nothing else is ordered by it.
+    wall_base_ms: AtomicU64,
+    /// Locked to add, list or end tasks, never while one runs.
+    tasks: Mutex<Tasks>,
+}
+
+impl VirtualHost {
+    /// A machine on the current tokio runtime, which must be of one thread and paused. Its wall
+    /// clock starts at 2026-01-01T00:00:00Z.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            seed,
+            tokio: TokioHost::current(),
+            runtime: Handle::current(),
+            random: Mutex::new(fastrand::Rng::with_seed(seed)),
+            wall_base_ms: AtomicU64::new(START.as_millis()),
+            tasks: Mutex::new(Tasks::default()),
+        })
+    }
+
+    /// What everything random follows from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Lets `duration` pass: every timer in between ends in its order, and what it wakes runs.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the wait; what has passed has passed.
+    pub async fn advance(&self, duration: Duration) {
+        self.tokio.sleep(duration).await;
+    }
+
+    /// The wall clock's time.
+    pub fn wall(&self) -> Timestamp {
+        Timestamp::from_millis(self.wall_ms())
+    }
+
+    /// Sets the wall clock, as an operator or a time server would. The monotonic clock goes on.
+    pub fn set_wall(&self, time: Timestamp) {
+        let base_ms = time.as_millis().wrapping_sub(self.now_ms());
+        self.wall_base_ms.store(base_ms, Ordering::Relaxed);
+    }
+
+    /// Puts the wall clock forward.
+    pub fn step_wall(&self, by: Duration) {
+        let forward_ms = self.wall_ms().saturating_add(millis(by));
+        self.set_wall(Timestamp::from_millis(forward_ms));
+    }
+
+    /// Puts the wall clock back, at most to 1970.
+    pub fn step_wall_back(&self, by: Duration) {
+        let back_ms = self.wall_ms().saturating_sub(millis(by));
+        self.set_wall(Timestamp::from_millis(back_ms));
+    }
+
+    /// The names of the tasks that run here, oldest first.
+    pub fn tasks(&self) -> Vec<&'static str> {
+        self.lock_tasks().running()
+    }
+
+    /// Ends every task that runs here where it stands, as the death of the process would; what
+    /// they held is dropped when this returns. What is spawned later runs.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the tasks ended or about to end.
+    pub async fn crash(&self) {
+        let tasks = self.lock_tasks().abort();
+        // Each ends when the runtime comes to it next; this one waits its turn among them. Not for
+        // what is spawned meanwhile, which may run for ever.
+        while !tasks.iter().all(AbortHandle::is_finished) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        millis(self.now())
+    }
+
+    fn lock_tasks(&self) -> MutexGuard<'_, Tasks> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Host for VirtualHost {
+    fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
+        // Not under the lock: a runtime that is gone drops the task here and now.
+        let handle = self.runtime.spawn(task);
+        self.lock_tasks().add(name, handle.abort_handle());
+        Task::new(Running { name, handle })
+    }
+
+    fn now(&self) -> Duration {
+        self.tokio.now()
+    }
+
+    fn wall_ms(&self) -> u64 {
+        // Wrapping: the wall may be set to a time before that of the start.
+        self.wall_base_ms.load(Ordering::Relaxed).wrapping_add(self.now_ms())
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.tokio.sleep(duration)
+    }
+
+    fn random(&self) -> u64 {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).u64(..)
+    }
+
+    fn listen(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Listener>> {
+        self.tokio.listen(address)
+    }
+}
+
+impl fmt::Debug for VirtualHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VirtualHost")
+            .field("seed", &self.seed)
+            .field("now", &self.now())
+            .field("wall", &self.wall().to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
