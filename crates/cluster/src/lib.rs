@@ -1,1 +1,34 @@
-//! placeholder
+//! The log of a cluster: [`RaftLog`] is a [`Log`](catga_journal::Log) by Raft.
+//!
+//! openraft decides, [`Machine`] delivers what it decided to the applier, and this crate alone
+//! names it. Where entries and snapshots are kept and how nodes reach each other is given when a
+//! log is opened.
+//!
+//! This crate knows nothing of effects, messages or domains: it orders bytes.
+
+mod config;
+mod entry;
+mod node;
+mod rt;
+mod tasks;
+mod watch;
+
+mod batch;
+mod machine;
+mod snapshot;
+
+mod answers;
+mod options;
+mod raft_log;
+mod tenure;
+
+pub use config::{LogId, Membership, Raft, TypeConfig, Vote};
+pub use entry::Entry;
+pub use machine::{Machine, View};
+pub use node::{Node, NodeId, StoreId};
+pub use options::Options;
+pub use raft_log::{OpenError, RaftLog};
+pub use rt::Rt;
+pub use snapshot::{Snapshot, SnapshotStore};
+pub use tasks::Tasks;
+pub use watch::{FifoWatch, Receiver, Sender};
