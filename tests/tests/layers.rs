@@ -15,7 +15,7 @@ struct Tracing(&'static str, Trail);
 impl Layer for Tracing {
     async fn around<C: Call>(&self, call: C) -> C::Outcome {
         let name = call.name();
-        self.1.lock().unwrap().push(format!("{} > {name}", self.0));
+        self.1.lock().expect("not poisoned").push(format!("{} > {name}", self.0));
         let outcome = call.proceed().await;
         let end = match outcome.class() {
             Class::Done => "done",
@@ -23,7 +23,7 @@ impl Layer for Tracing {
             Class::Failed(fault) => fault.code().as_str(),
             Class::Undelivered(reason) => reason,
         };
-        self.1.lock().unwrap().push(format!("{} < {end}", self.0));
+        self.1.lock().expect("not poisoned").push(format!("{} < {end}", self.0));
         outcome
     }
 }
@@ -64,11 +64,11 @@ async fn layers_go_around_in_the_order_in_which_they_were_added() {
         .start()
         .await
         .expect("starts");
-    let take = || std::mem::take(&mut *trail.lock().unwrap());
+    let take = || std::mem::take(&mut *trail.lock().expect("not poisoned"));
 
     node.send(CreateOrder::for_customer("ann")).await.expect("created");
     wait_until("the mail is out", || mails.load(Ordering::Relaxed) == 1).await;
-    wait_until("its layers are left", || trail.lock().unwrap().len() == 10).await;
+    wait_until("its layers are left", || trail.lock().expect("not poisoned").len() == 10).await;
     let seen = take();
     let of = |prefix: &str| -> Vec<&str> {
         seen.iter().filter(|line| line.starts_with(prefix)).map(String::as_str).collect()
@@ -103,5 +103,5 @@ async fn a_layer_goes_around_what_is_added_after_it() {
         .await
         .expect("starts");
     node.send(CreateOrder::for_customer("ann")).await.expect("created");
-    assert!(trail.lock().unwrap().is_empty());
+    assert!(trail.lock().expect("not poisoned").is_empty());
 }

@@ -22,12 +22,12 @@ impl Mailer {
         let left = self.failures.load(Ordering::Relaxed);
         if left > 0 {
             self.failures.store(left - 1, Ordering::Relaxed);
-            if left % 2 == 0 {
+            if left.is_multiple_of(2) {
                 panic!("the mail server burns");
             }
             return Err("the mail server is down".into());
         }
-        self.seen.lock().unwrap().push((event.id, delivery.idempotency_key()));
+        self.seen.lock().expect("not poisoned").push((event.id, delivery.idempotency_key()));
         Ok(())
     }
 }
@@ -53,8 +53,8 @@ async fn every_event_comes_in_order_each_with_a_key_of_its_own() {
     for _ in 0..300 {
         created.push(node.send(CreateOrder::for_customer("ann")).await.expect("created").id);
     }
-    wait_until("all are delivered", || seen.lock().unwrap().len() == 300).await;
-    let seen = seen.lock().unwrap();
+    wait_until("all are delivered", || seen.lock().expect("not poisoned").len() == 300).await;
+    let seen = seen.lock().expect("not poisoned");
     assert!(seen.iter().map(|(id, _)| *id).eq(created));
     let mut keys: Vec<_> = seen.iter().map(|(_, key)| key).collect();
     keys.sort();
@@ -67,8 +67,8 @@ async fn a_failed_delivery_comes_again_with_the_same_event() {
     let (node, seen, _) = start_with(3, 10).await;
     let order = node.send(CreateOrder::for_customer("ann")).await.expect("created");
     let next = node.send(CreateOrder::for_customer("ann")).await.expect("created");
-    wait_until("both are delivered", || seen.lock().unwrap().len() == 2).await;
-    let seen: Vec<_> = seen.lock().unwrap().iter().map(|(id, _)| *id).collect();
+    wait_until("both are delivered", || seen.lock().expect("not poisoned").len() == 2).await;
+    let seen: Vec<_> = seen.lock().expect("not poisoned").iter().map(|(id, _)| *id).collect();
     assert_eq!(seen, [order.id, next.id], "a panic and an error are retried, in order");
 }
 
@@ -85,8 +85,8 @@ async fn a_subscriber_that_fails_too_often_pauses_and_loses_nothing() {
     failures.store(0, Ordering::Relaxed);
     assert!(node.resume_subscriber("confirm-by-mail"));
     assert!(!node.resume_subscriber("no-such"));
-    wait_until("it is delivered", || seen.lock().unwrap().len() == 1).await;
-    assert_eq!(seen.lock().unwrap()[0].0, order.id);
+    wait_until("it is delivered", || seen.lock().expect("not poisoned").len() == 1).await;
+    assert_eq!(seen.lock().expect("not poisoned")[0].0, order.id);
     wait_until("it runs again", || node.health().degraded.is_empty()).await;
     assert!(!node.resume_subscriber("confirm-by-mail"), "it is not paused");
 }

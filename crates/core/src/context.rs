@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::{MessageId, Position};
+use crate::{MessageId, Position, Report};
 
 /// What a call carries besides its message. Everything is optional: a plain local call makes none
 /// of it.
@@ -26,6 +26,15 @@ pub struct Context {
     pub deadline: Option<Duration>,
     /// What the caller has seen: nothing older may answer it.
     pub after: Option<Position>,
+}
+
+/// What goes with a message on its way to the handler.
+#[derive(Clone, Debug, Default)]
+pub struct Envelope {
+    /// What the call carries.
+    pub context: Context,
+    /// Where a durable handler's dispatcher tells what became of the command, if its caller asks.
+    pub report: Option<Arc<OnceLock<Report>>>,
 }
 
 /// The W3C trace context of a call (<https://www.w3.org/TR/trace-context/>).

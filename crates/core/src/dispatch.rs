@@ -1,29 +1,14 @@
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Poll};
 
-use stackfuture::StackFuture;
-
+use crate::guarded::Guarded;
+use crate::lazy::Lazy;
 use crate::{
-    Answer, Call, CatchPanic, Context, Delivery, Failure, Fault, FaultCode, FieldFaults, Handle,
-    Layer, Message, MessageId, Plain, Position, Request, Service, Subscriber, SubscriberError,
+    Answer, Call, Context, Delivery, Envelope, Failure, Fault, FaultCode, FieldFaults, Handle,
+    Layer, Message, MessageId, Plain, Position, Request, Service, Slot, Subscriber,
+    SubscriberError,
 };
-
-/// How large a handler's future may be and still be kept in place. A larger one is boxed: it works
-/// the same and costs one allocation.
-pub const IN_PLACE_BYTES: usize = 448;
-
-/// A future kept in the space of its caller, so that dispatch through a trait object allocates
-/// nothing.
-pub type InPlace<'a, T> = StackFuture<'a, T, IN_PLACE_BYTES>;
-
-/// Keeps `future` in place if it is small enough, else in a box.
-#[inline]
-pub fn in_place<'a, F>(future: F) -> InPlace<'a, F::Output>
-where
-    F: Future + Send + 'a,
-    F::Output: 'a,
-{
-    StackFuture::from_or_box(future)
-}
 
 /// An answer, and what became of the call where there is more to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +16,7 @@ pub struct Replied<R, E> {
     /// The reply, the refusal or the fault.
     pub answer: Answer<R, E>,
     /// None where nothing was recorded: the handler took no transaction.
-    pub report: Option<Box<Report>>,
+    pub report: Option<Report>,
 }
 
 /// What became of a durable command.
@@ -55,18 +40,30 @@ impl Report {
 
 /// Calls the one handler of `M`, whatever service it belongs to and wherever it runs.
 pub trait Dispatch<M: Request>: Send + Sync + 'static {
-    /// Answers `message`.
-    fn dispatch<'a>(
+    /// Begins to answer `message`, in `slot`. If that takes more than one poll, the call goes on
+    /// with [`Slot::poll`].
+    fn start<'a>(
         &'a self,
         message: M,
-        context: Option<Box<Context>>,
-    ) -> InPlace<'a, Replied<M::Reply, M::Error>>;
+        envelope: Option<Box<Envelope>>,
+        slot: Pin<&mut Slot<'a, Answer<M::Reply, M::Error>>>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Answer<M::Reply, M::Error>>;
 }
 
 /// Gives an event to one subscriber in place.
 pub(crate) trait Deliver<E>: Send + Sync + 'static {
-    fn deliver<'a>(&'a self, event: &'a E) -> InPlace<'a, Result<(), SubscriberError>>;
+    /// Begins to deliver `event`, in `slot`.
+    fn start<'a>(
+        &'a self,
+        event: &'a E,
+        slot: Pin<&mut Slot<'a, Delivered>>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Delivered>;
 }
+
+/// How a delivery ended.
+pub(crate) type Delivered = Result<(), SubscriberError>;
 
 /// What a call carries that carries nothing.
 pub static NO_CONTEXT: Context = Context {
@@ -102,31 +99,26 @@ where
     L: Layer,
 {
     #[inline]
-    fn dispatch<'a>(
+    fn start<'a>(
         &'a self,
         message: M,
-        context: Option<Box<Context>>,
-    ) -> InPlace<'a, Replied<M::Reply, M::Error>> {
-        let Some(context) = context else {
-            let call = PlainCall { service: &*self.service, message, context: &NO_CONTEXT };
-            return in_place(answered(self.layers.around(call), M::NAME));
-        };
-        in_place(async move {
-            let call = PlainCall { service: &*self.service, message, context: &context };
-            answered(self.layers.around(call), M::NAME).await
-        })
+        envelope: Option<Box<Envelope>>,
+        slot: Pin<&mut Slot<'a, Answer<M::Reply, M::Error>>>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Answer<M::Reply, M::Error>> {
+        let service = &*self.service;
+        match envelope {
+            None => slot.start(cx, || {
+                let call = PlainCall { service, message, context: &NO_CONTEXT };
+                Guarded::new(self.layers.around(call), handler_panicked::<M, M::Reply, M::Error>)
+            }),
+            Some(envelope) => slot.start(cx, || async move {
+                let call = PlainCall { service, message, context: &envelope.context };
+                let call = self.layers.around(call);
+                Guarded::new(call, handler_panicked::<M, M::Reply, M::Error>).await
+            }),
+        }
     }
-}
-
-async fn answered<F, R, E>(call: F, name: &'static str) -> Replied<R, E>
-where
-    F: Future<Output = Answer<R, E>>,
-{
-    let answer = match CatchPanic::new(call).await {
-        Ok(answer) => answer,
-        Err(panic) => Err(Failure::Fault(handler_panicked(name, &panic))),
-    };
-    Replied { answer, report: None }
 }
 
 /// What is wrong with `message`, all of it, as one fault.
@@ -140,10 +132,11 @@ pub fn check<M: Message>(message: &M) -> Result<(), Fault> {
     faults.into_fault().map_or(Ok(()), Err)
 }
 
-/// The fault of a handler of the message `name` that panicked with `panic`.
+/// The answer of a handler of `M` that panicked.
 #[cold]
-pub fn handler_panicked(name: &str, panic: &str) -> Fault {
-    Fault::new(FaultCode::Panicked, format!("the handler of `{name}` panicked: {panic}"))
+pub fn handler_panicked<M: Message, R, E>(panic: &str) -> Answer<R, E> {
+    let message = format!("the handler of `{}` panicked: {panic}", M::NAME);
+    Err(Failure::Fault(Fault::new(FaultCode::Panicked, message)))
 }
 
 struct PlainCall<'a, S, M> {
@@ -169,9 +162,9 @@ where
     }
 
     #[inline]
-    async fn proceed(self) -> Self::Outcome {
-        check(&self.message)?;
-        self.service.handle(self.message, ()).await
+    fn proceed(self) -> impl Future<Output = Self::Outcome> + Send {
+        let Self { service, message, .. } = self;
+        Lazy::new(move || check(&message).map(|()| service.handle(message, ())))
     }
 }
 
@@ -189,25 +182,27 @@ impl<H: Subscriber, L> InPlaceSubscriber<H, L> {
 }
 
 impl<H: Subscriber, L: Layer> Deliver<H::Event> for InPlaceSubscriber<H, L> {
-    #[inline]
-    fn deliver<'a>(&'a self, event: &'a H::Event) -> InPlace<'a, Result<(), SubscriberError>> {
-        let call = DeliveryCall {
-            subscriber: &self.subscriber,
-            event,
-            delivery: &self.delivery,
-            context: &NO_CONTEXT,
-        };
-        in_place(delivered(self.layers.around(call)))
+    fn start<'a>(
+        &'a self,
+        event: &'a H::Event,
+        slot: Pin<&mut Slot<'a, Delivered>>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Delivered> {
+        slot.start(cx, || {
+            let call = DeliveryCall {
+                subscriber: &self.subscriber,
+                event,
+                delivery: &self.delivery,
+                context: &NO_CONTEXT,
+            };
+            Guarded::new(self.layers.around(call), subscriber_panicked)
+        })
     }
 }
 
-async fn delivered(
-    call: impl Future<Output = Result<(), SubscriberError>>,
-) -> Result<(), SubscriberError> {
-    match CatchPanic::new(call).await {
-        Ok(outcome) => outcome,
-        Err(panic) => Err(SubscriberError::new(format_args!("the subscriber panicked: {panic}"))),
-    }
+#[cold]
+fn subscriber_panicked(panic: &str) -> Delivered {
+    Err(SubscriberError::new(format_args!("the subscriber panicked: {panic}")))
 }
 
 struct DeliveryCall<'a, H: Subscriber> {
@@ -250,7 +245,8 @@ pub async fn deliver_recorded<H: Subscriber, L: Layer>(
         correlation: delivery.meta.as_ref().and_then(|meta| meta.correlation.clone()),
         ..Context::default()
     };
-    delivered(layers.around(DeliveryCall { subscriber, event, delivery, context: &context })).await
+    let call = DeliveryCall { subscriber, event, delivery, context: &context };
+    Guarded::new(layers.around(call), subscriber_panicked).await
 }
 
 /// The name of a message type, for messages about it.

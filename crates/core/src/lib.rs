@@ -32,17 +32,19 @@ mod service;
 mod subscriber;
 
 mod dispatch;
+mod guarded;
+mod lazy;
 mod panics;
 mod registry;
+mod slot;
 
 pub use aggregate::{Aggregate, FoldError, Folds};
 pub use answer::{Answer, DomainError, Failure, NoError, RefusalKind};
 pub use check::{FieldFault, FieldFaults};
-pub use context::{Context, TraceContext};
+pub use context::{Context, Envelope, TraceContext};
 pub use contract::{Contract, ContractList, Offers};
 pub use dispatch::{
-    Dispatch, IN_PLACE_BYTES, InPlace, NO_CONTEXT, PlainDispatch, Replied, Report, check,
-    deliver_recorded, handler_panicked, in_place,
+    Dispatch, NO_CONTEXT, PlainDispatch, Replied, Report, check, deliver_recorded, handler_panicked,
 };
 pub use effect::{AttemptId, Condition, NewEvent};
 pub use event::{EventMeta, RecordedEvent};
@@ -61,6 +63,7 @@ pub use position::{Offset, ParsePositionError, Position};
 pub use projection::{Projection, Quarantined, View, ViewCell};
 pub use registry::{Registry, TypeMap};
 pub use service::{Registrar, Service};
+pub use slot::{IN_PLACE_BYTES, Slot};
 pub use stream::{Stream, StreamKey, StreamName, Tag};
 pub use subscriber::{Delivery, Each, StartFrom, Subscriber, SubscriberError};
 pub use tx::{Loaded, Source, Staged, StreamSlice, Tx};

@@ -1,13 +1,15 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{self, Poll};
 
 use crate::dispatch::{Deliver, InPlaceSubscriber, no_handler};
 use crate::{
-    Context, Dispatch, Event, Failure, InPlace, Layer, Replied, Request, Subscriber,
-    SubscriberError, in_place,
+    Answer, Dispatch, Envelope, Event, Failure, Layer, Request, Slot, Subscriber, SubscriberError,
 };
 
 /// One value per type.
@@ -96,18 +98,18 @@ impl Registry {
         }
     }
 
-    /// Answers `message` by its handler, or with a fault if it has none.
+    /// Begins to answer `message` by its handler, in `slot`; a fault if it has none.
     #[inline]
-    pub fn dispatch<M: Request>(
-        &self,
+    pub fn start<'a, M: Request>(
+        &'a self,
         message: M,
-        context: Option<Box<Context>>,
-    ) -> InPlace<'_, Replied<M::Reply, M::Error>> {
+        envelope: Option<Box<Envelope>>,
+        slot: Pin<&mut Slot<'a, Answer<M::Reply, M::Error>>>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Answer<M::Reply, M::Error>> {
         match self.requests.get::<M, Handler<M>>() {
-            Some(handler) => handler.dispatch(message, context),
-            None => in_place(async {
-                Replied { answer: Err(Failure::Fault(no_handler::<M>())), report: None }
-            }),
+            Some(handler) => handler.start(message, envelope, slot, cx),
+            None => Poll::Ready(Err(Failure::Fault(no_handler::<M>()))),
         }
     }
 
@@ -123,7 +125,16 @@ impl Registry {
         };
         let mut errors = Vec::new();
         for subscriber in subscribers {
-            if let Err(error) = subscriber.deliver(event).await {
+            let mut slot = pin!(Slot::new());
+            let mut started = false;
+            let delivered = poll_fn(|cx| {
+                if std::mem::replace(&mut started, true) {
+                    slot.as_mut().poll(cx).expect("a delivery that is not ready is in its slot")
+                } else {
+                    subscriber.start(event, slot.as_mut(), cx)
+                }
+            });
+            if let Err(error) = delivered.await {
                 errors.push(error);
             }
         }

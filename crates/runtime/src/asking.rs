@@ -1,47 +1,27 @@
 use std::fmt;
-use std::pin::Pin;
-use std::task::{self, Poll};
+use std::future::IntoFuture;
 
-use catga_core::{Answer, Context, InPlace, Query, ReadLevel, Replied};
-use catga_host::BoxFuture;
+use catga_core::{Answer, Context, Envelope, Query, ReadLevel};
 
-use crate::CallOptions;
 use crate::node::Inner;
+use crate::{CallOptions, Sent};
 
-pin_project_lite::pin_project! {
-    /// A query on its way: await it for the answer.
-    #[must_use = "a query that is not awaited is not asked"]
-    pub struct Asking<'a, M: Query> {
-        node: &'a Inner,
-        // Taken at the first poll.
-        message: Option<M>,
-        context: Option<Box<Context>>,
-        level: ReadLevel,
-        #[pin]
-        running: Running<'a, M>,
-    }
-}
-
-pin_project_lite::pin_project! {
-    #[project = RunningProjection]
-    enum Running<'a, M: Query> {
-        NotYet,
-        /// A local read goes straight to its handler, and allocates nothing.
-        Local { #[pin] call: InPlace<'a, Replied<M::Reply, M::Error>> },
-        /// Any other read waits first.
-        Waited { call: BoxFuture<'a, Answer<M::Reply, M::Error>> },
-    }
+/// A query that is about to be asked: say more about the call, then await it for the answer.
+///
+/// It is small; the future that it becomes ([`Sent`]) holds the whole call. Where a function takes
+/// a future, as `join_all` does, give it [`into_future`](IntoFuture::into_future).
+#[must_use = "a query that is not awaited is not asked"]
+pub struct Asking<'a, M: Query> {
+    node: &'a Inner,
+    message: M,
+    envelope: Option<Box<Envelope>>,
+    level: ReadLevel,
 }
 
 impl<'a, M: Query> Asking<'a, M> {
+    #[inline]
     pub(crate) fn new(node: &'a Inner, message: M) -> Self {
-        Self {
-            node,
-            message: Some(message),
-            context: None,
-            level: M::LEVEL,
-            running: Running::NotYet,
-        }
+        Self { node, message, envelope: None, level: M::LEVEL }
     }
 
     /// What this call reads, in place of what its type says.
@@ -53,30 +33,23 @@ impl<'a, M: Query> Asking<'a, M> {
 
 impl<M: Query> CallOptions for Asking<'_, M> {
     fn context_mut(&mut self) -> &mut Context {
-        self.context.get_or_insert_default()
+        &mut self.envelope.get_or_insert_default().context
     }
 }
 
-impl<'a, M: Query> Future for Asking<'a, M> {
+impl<'a, M: Query> IntoFuture for Asking<'a, M> {
     type Output = Answer<M::Reply, M::Error>;
+    type IntoFuture = Sent<'a, M>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if let Some(message) = this.message.take() {
-            let (node, context) = (*this.node, this.context.take());
-            let seen = context.as_ref().is_some_and(|context| context.after.is_some());
-            this.running.set(if *this.level == ReadLevel::Local && !seen {
-                Running::Local { call: node.dispatch(message, context) }
-            } else {
-                Running::Waited { call: Box::pin(node.read(message, context, *this.level)) }
-            });
+    fn into_future(self) -> Sent<'a, M> {
+        let Self { node, message, envelope, level } = self;
+        let seen = envelope.as_ref().is_some_and(|envelope| envelope.context.after.is_some());
+        if level == ReadLevel::Local && !seen {
+            // Straight to its handler: a local read allocates nothing.
+            return Sent::new(node, message, envelope);
         }
-        match this.running.project() {
-            RunningProjection::Local { call } => call.poll(cx).map(|replied| replied.answer),
-            RunningProjection::Waited { call } => call.as_mut().poll(cx),
-            RunningProjection::NotYet => unreachable!("the call was started above"),
-        }
+        Sent::waiting(node, message, envelope, level)
     }
 }
 

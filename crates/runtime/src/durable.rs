@@ -1,10 +1,12 @@
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Poll};
 
 use bytes::Bytes;
 use catga_core::{
-    Answer, Call as LayeredCall, CatchPanic, Context, Dispatch, DomainError, Durable, Failure,
-    Fault, FaultCode, Format, Handle, InPlace, Layer, NO_CONTEXT, Offset, Replied, Report, Request,
-    Service, Source, Tx, check, handler_panicked, in_place,
+    Answer, Call as LayeredCall, CatchPanic, Context, Dispatch, DomainError, Durable, Envelope,
+    Failure, Fault, FaultCode, Format, Handle, Layer, NO_CONTEXT, Offset, Report, Request, Service,
+    Slot, Source, Tx, check, handler_panicked,
 };
 use catga_engine::{RecordedAnswer, Verdict};
 use catga_host::timeout;
@@ -42,26 +44,33 @@ where
     E: Layer,
     H: Layer,
 {
-    fn dispatch<'a>(
+    fn start<'a>(
         &'a self,
         message: M,
-        context: Option<Box<Context>>,
-    ) -> InPlace<'a, Replied<M::Reply, M::Error>> {
-        // One box for the whole way: the future holds the transaction and the effect.
-        in_place(Box::pin(async move {
-            let context = context.as_deref().unwrap_or(&NO_CONTEXT);
+        envelope: Option<Box<Envelope>>,
+        slot: Pin<&mut Slot<'a, Answer<M::Reply, M::Error>>>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Answer<M::Reply, M::Error>> {
+        slot.start(cx, || async move {
+            let context = envelope.as_ref().map_or(&NO_CONTEXT, |envelope| &envelope.context);
             let started = self.committer.host.now();
             let mut report = None;
             let call = EdgeCall { dispatch: self, message, context, report: &mut report };
             let answer = match CatchPanic::new(self.edge.around(call)).await {
                 Ok(answer) => answer,
-                Err(panic) => Err(Failure::Fault(handler_panicked(M::NAME, &panic))),
+                Err(panic) => handler_panicked::<M, _, _>(&panic),
             };
             let took = self.committer.host.now().saturating_sub(started);
             self.metrics.record(ended(&answer), took);
             log::<M>(&answer, report.as_ref(), took);
-            Replied { answer, report: report.map(Box::new) }
-        }))
+            if let (Some(report), Some(envelope)) = (report, &envelope)
+                && let Some(cell) = &envelope.report
+            {
+                // It is set once: a call is dispatched once.
+                let _ = cell.set(report);
+            }
+            answer
+        })
     }
 }
 
@@ -177,7 +186,7 @@ impl<S, E, H> DurableDispatch<S, E, H> {
         let handled = CatchPanic::new(self.handlers.around(handled));
         let answer = match timeout(&*committer.host, committer.remaining(call), handled).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(panic)) => Err(Failure::Fault(handler_panicked(M::NAME, &panic))),
+            Ok(Err(panic)) => handler_panicked::<M, _, _>(&panic),
             Err(_) => Err(Failure::Fault(too_late())),
         };
         match self.record::<M>(&answer, tx, context, call).await {

@@ -19,6 +19,7 @@ mod wiring;
 mod asking;
 mod client;
 mod sending;
+mod sent;
 
 mod commit;
 mod durable;
@@ -40,6 +41,7 @@ pub use limits::Limits;
 pub use node::Node;
 pub use options::CallOptions;
 pub use sending::Sending;
+pub use sent::Sent;
 pub use start_error::{StartError, StartFault};
 pub use status::{
     ClusterStatus, ClusterView, Health, MemberState, MemberStatus, NodeState, ProjectionStatus,

@@ -1,12 +1,14 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{self, Poll};
 
 use catga_core::{
-    Answer, Command, Context, Contract, Event, Failure, Fault, FaultCode, InPlace, NodeName,
-    Position, Query, ReadLevel, Registry, Replied, Request,
+    Answer, Command, Contract, Envelope, Event, Failure, Fault, FaultCode, NodeName, Position,
+    Query, ReadLevel, Registry, Request, Slot,
 };
 use catga_host::{Host, Task, timeout};
 use catga_journal::Journal;
@@ -14,12 +16,11 @@ use catga_journal::Journal;
 use crate::commit::Committer;
 use crate::metrics::Metrics;
 use crate::projector::Projections;
-use crate::sending::ready;
 use crate::status::NodeState;
 use crate::subscription::Subscriptions;
 use crate::views::Views;
 use crate::{
-    Asking, Client, ClusterView, Health, Limits, ProjectionStatus, Sending, SubscriberStatus,
+    Asking, Client, ClusterView, Health, Limits, ProjectionStatus, Sending, Sent, SubscriberStatus,
 };
 
 /// A running program: it sends commands, asks queries and publishes events, wherever they are
@@ -258,32 +259,35 @@ impl fmt::Debug for Node {
 }
 
 impl Inner {
+    /// Begins a call of this node, in `slot`.
     #[inline]
-    pub(crate) fn dispatch<M: Request>(
-        &self,
+    pub(crate) fn start<'a, M: Request>(
+        &'a self,
         message: M,
-        context: Option<Box<Context>>,
-    ) -> InPlace<'_, Replied<M::Reply, M::Error>> {
+        envelope: Option<Box<Envelope>>,
+        slot: Pin<&mut Slot<'a, Answer<M::Reply, M::Error>>>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Answer<M::Reply, M::Error>> {
         if self.lifecycle.is_running() {
-            self.registry.dispatch(message, context)
+            self.registry.start(message, envelope, slot, cx)
         } else {
-            ready(Replied { answer: Err(Failure::Fault(shutting_down())), report: None })
+            Poll::Ready(Err(Failure::Fault(shutting_down())))
         }
     }
 
     /// A read that waits: for what its caller has seen, or for everything that was acknowledged.
-    pub(crate) async fn read<M: Query>(
+    pub(crate) async fn read<M: Request>(
         &self,
         message: M,
-        context: Option<Box<Context>>,
+        envelope: Option<Box<Envelope>>,
         level: ReadLevel,
     ) -> Answer<M::Reply, M::Error> {
+        let context = envelope.as_ref().map(|envelope| &envelope.context);
         let limit = context
-            .as_ref()
             .and_then(|context| context.deadline)
             .unwrap_or(self.limits.deadline)
             .min(self.limits.deadline);
-        let mut wanted = context.as_ref().and_then(|context| context.after);
+        let mut wanted = context.and_then(|context| context.after);
         if let Some(seen) = wanted {
             check_incarnation(&*self.journal, seen)?;
         }
@@ -305,7 +309,7 @@ impl Inner {
                 .await
                 .map_err(|_| not_reached(&format!("position {position}")))?;
         }
-        self.dispatch(message, context).await.answer
+        Sent::new(self, message, envelope).await
     }
 
     pub(crate) fn position_at(&self, offset: catga_core::Offset) -> Position {

@@ -1,31 +1,27 @@
 use std::fmt;
-use std::pin::Pin;
-use std::task::{self, Poll};
+use std::future::IntoFuture;
+use std::sync::{Arc, OnceLock};
 
-use catga_core::{Answer, Command, Context, InPlace, Replied, in_place};
+use catga_core::{Answer, Command, Context, Envelope, Replied};
 
-use crate::CallOptions;
 use crate::node::Inner;
+use crate::{CallOptions, Sent};
 
-pin_project_lite::pin_project! {
-    /// A command on its way: await it for the answer.
-    ///
-    /// Nothing happens before the first poll. Dropping it later neither cancels nor disproves the
-    /// command; retry with the same id to learn what became of it.
-    #[must_use = "a command that is not awaited is not sent"]
-    pub struct Sending<'a, M: Command> {
-        node: &'a Inner,
-        // Taken at the first poll.
-        message: Option<M>,
-        context: Option<Box<Context>>,
-        #[pin]
-        running: Option<InPlace<'a, Replied<M::Reply, M::Error>>>,
-    }
+/// A command that is about to be sent: say more about the call, then await it for the answer.
+///
+/// It is small; the future that it becomes ([`Sent`]) holds the whole call. Where a function takes
+/// a future, as `join_all` does, give it [`into_future`](IntoFuture::into_future).
+#[must_use = "a command that is not awaited is not sent"]
+pub struct Sending<'a, M: Command> {
+    node: &'a Inner,
+    message: M,
+    envelope: Option<Box<Envelope>>,
 }
 
 impl<'a, M: Command> Sending<'a, M> {
+    #[inline]
     pub(crate) fn new(node: &'a Inner, message: M) -> Self {
-        Self { node, message: Some(message), context: None, running: None }
+        Self { node, message, envelope: None }
     }
 
     /// Answers with what became of the command besides its answer: its id and position.
@@ -33,33 +29,26 @@ impl<'a, M: Command> Sending<'a, M> {
     /// # Cancel safety
     /// As for the command itself: dropping the future neither cancels nor disproves it.
     pub async fn reported(mut self) -> Replied<M::Reply, M::Error> {
-        match self.message.take() {
-            Some(message) => self.node.dispatch(message, self.context.take()).await,
-            // Only a future that was polled before has no message, and this one owned it.
-            None => unreachable!("a command is reported on before it is first polled"),
-        }
+        let cell = Arc::new(OnceLock::new());
+        self.envelope.get_or_insert_default().report = Some(cell.clone());
+        let answer = self.await;
+        Replied { answer, report: cell.get().copied() }
     }
 }
 
 impl<M: Command> CallOptions for Sending<'_, M> {
     fn context_mut(&mut self) -> &mut Context {
-        self.context.get_or_insert_default()
+        &mut self.envelope.get_or_insert_default().context
     }
 }
 
-impl<M: Command> Future for Sending<'_, M> {
+impl<'a, M: Command> IntoFuture for Sending<'a, M> {
     type Output = Answer<M::Reply, M::Error>;
+    type IntoFuture = Sent<'a, M>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if let Some(message) = this.message.take() {
-            this.running.set(Some(this.node.dispatch(message, this.context.take())));
-        }
-        match this.running.as_pin_mut() {
-            Some(running) => running.poll(cx).map(|replied| replied.answer),
-            None => unreachable!("the call was started above"),
-        }
+    fn into_future(self) -> Sent<'a, M> {
+        Sent::new(self.node, self.message, self.envelope)
     }
 }
 
@@ -67,13 +56,4 @@ impl<M: Command> fmt::Debug for Sending<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sending").field("message", &M::NAME).finish_non_exhaustive()
     }
-}
-
-/// A future that is ready with `replied`; for calls that are refused before they are dispatched.
-pub(crate) fn ready<'a, R, E>(replied: Replied<R, E>) -> InPlace<'a, Replied<R, E>>
-where
-    R: Send + 'a,
-    E: Send + 'a,
-{
-    in_place(std::future::ready(replied))
 }

@@ -1,0 +1,85 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::routing::get;
+use axum::{Json, Router};
+use catga_runtime::{Node, NodeState};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The cluster as one node sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClusterStatus {
+    /// The node that answers.
+    node_id: String,
+    /// True if it leads.
+    is_leader: bool,
+    /// Who leads, if that is known.
+    leader_id: Option<String>,
+    /// The latest term that the node knows.
+    term: u64,
+    /// `leader`, `follower`, `learner`, `candidate`, `starting`, `draining` or `no-quorum`.
+    #[schema(example = "leader")]
+    status: String,
+    /// All members, the node itself included.
+    members: Vec<Member>,
+    /// What an acknowledged command survives.
+    durability: Durability,
+}
+
+/// One member of a cluster.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Member {
+    /// Its name.
+    id: String,
+    /// Where it serves, if that is known.
+    #[schema(example = "http://localhost:5001")]
+    endpoint: Option<String>,
+    /// `available`, `lagging` or `unreachable`.
+    #[schema(example = "available")]
+    status: String,
+    /// True if it leads.
+    is_leader: bool,
+}
+
+/// What an acknowledged command survives.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Durability {
+    /// The kind of log.
+    #[schema(example = "raft")]
+    log: String,
+    /// `nothing`, `process-end`, `power-loss` or `failover`.
+    #[schema(example = "failover")]
+    survives: String,
+}
+
+pub(crate) fn router(node: &Node, draining: &Arc<AtomicBool>) -> Router {
+    let (node, draining) = (node.clone(), draining.clone());
+    let look = async move || Json(status(&node, draining.load(Ordering::Acquire)));
+    Router::new().route("/cluster/status", get(look))
+}
+
+fn status(node: &Node, draining: bool) -> ClusterStatus {
+    let seen = node.cluster().status();
+    let state = if draining { NodeState::Draining } else { seen.state };
+    let members = seen.members.into_iter().map(|member| Member {
+        id: member.name.to_string(),
+        endpoint: member.endpoint,
+        status: member.state.to_string(),
+        is_leader: member.is_leader,
+    });
+    ClusterStatus {
+        node_id: seen.node.to_string(),
+        is_leader: seen.is_leader,
+        leader_id: seen.leader.map(|leader| leader.to_string()),
+        term: seen.term,
+        status: state.to_string(),
+        members: members.collect(),
+        durability: Durability {
+            log: seen.guarantees.log.to_owned(),
+            survives: seen.guarantees.survives.to_string(),
+        },
+    }
+}

@@ -1,0 +1,174 @@
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::Router;
+use catga_host::{Connection, Host, Listener};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::watch;
+
+use crate::head_timer::HeadTimer;
+
+/// The most bytes of one request's head, headers and all: above it is 431.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// How long to wait before accepting again when the machine has no room for a connection.
+const NO_ROOM_WAIT: Duration = Duration::from_secs(1);
+
+/// The open connections of one server.
+pub(crate) struct Connections {
+    host: Arc<dyn Host>,
+    http: http1::Builder,
+    app: Router,
+    /// Tells every connection to end after the request that it is busy with. Each connection
+    /// holds a receiver, so that the last one's end can be waited for.
+    draining: watch::Sender<bool>,
+}
+
+impl Connections {
+    pub(crate) fn new(host: Arc<dyn Host>, app: Router, header_wait: Duration) -> Self {
+        let mut http = http1::Builder::new();
+        http.header_read_timeout(header_wait).max_header_size(HEAD_BYTES);
+        Self { host, http, app, draining: watch::Sender::new(false) }
+    }
+
+    /// Accepts connections until it is dropped.
+    pub(crate) async fn accept_from(&self, listener: &Listener) {
+        loop {
+            match listener.accept().await {
+                Ok((connection, _)) => self.serve(connection),
+                // The one that was to be accepted is gone; the next may be well.
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "cannot accept a connection; trying again");
+                    self.host.sleep(NO_ROOM_WAIT).await;
+                }
+            }
+        }
+    }
+
+    fn serve(&self, connection: Connection) {
+        let service = TowerToHyperService::new(self.app.clone());
+        let mut http = self.http.clone();
+        http.timer(HeadTimer::new(self.host.clone()));
+        let connection = http.serve_connection(TokioIo::new(connection), service);
+        // Peers upgrade their connections to links.
+        let connection = connection.with_upgrades();
+        let mut draining = self.draining.subscribe();
+        let told = draining.clone();
+        let served = async move {
+            let mut connection = std::pin::pin!(connection);
+            let mut drained = std::pin::pin!(draining.changed());
+            let mut listens = false;
+            let ended = poll_fn(|cx| {
+                if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                    return Poll::Ready(Some(ended));
+                }
+                // A task keeps its waker, so that listening once is enough; it takes a lock that
+                // all connections share.
+                if listens && matches!(told.has_changed(), Ok(false)) {
+                    return Poll::Pending;
+                }
+                listens = true;
+                // An error means that the server is gone: then this connection ends as well.
+                drained.as_mut().poll(cx).map(|_| None)
+            })
+            .await;
+            let ended = match ended {
+                Some(ended) => ended,
+                None => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection broke");
+            }
+        };
+        // It ends by itself, at the latest when the server has drained or the process ends.
+        drop(self.host.spawn("http connection", Box::pin(served)));
+    }
+
+    /// Lets every connection finish the request that it is busy with, and waits for the last.
+    pub(crate) async fn drain(&self) {
+        self.draining.send_replace(true);
+        self.draining.closed().await;
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use catga_host::{Accept, BoxFuture, TokioHost};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::sync::{Mutex, mpsc};
+
+    use super::*;
+
+    /// Fails twice, as a machine without room and a client that left would, and then accepts.
+    struct Troubled {
+        accepts: AtomicU32,
+        streams: Mutex<mpsc::Receiver<DuplexStream>>,
+    }
+
+    impl Accept for Troubled {
+        fn accept(&self) -> BoxFuture<'_, io::Result<(Connection, SocketAddr)>> {
+            Box::pin(async {
+                match self.accepts.fetch_add(1, Ordering::Relaxed) {
+                    0 => return Err(io::ErrorKind::ConnectionReset.into()),
+                    1 => return Err(io::Error::other("too many open files")),
+                    _ => {}
+                }
+                match self.streams.lock().await.recv().await {
+                    Some(stream) => Ok((Connection::new(stream), ([127, 0, 0, 1], 1).into())),
+                    None => std::future::pending().await,
+                }
+            })
+        }
+
+        fn local_addr(&self) -> io::Result<SocketAddr> {
+            Ok(([127, 0, 0, 1], 1).into())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn accepting_goes_on_after_failures_and_draining_closes_what_is_idle() {
+        let (send, streams) = mpsc::channel(1);
+        let streams = Mutex::new(streams);
+        let listener = Listener::new(Troubled { accepts: AtomicU32::new(0), streams });
+        let app = Router::new().route("/", axum::routing::get(async || "hello"));
+        let host = Arc::new(TokioHost::current());
+        let connections = Connections::new(host, app, Duration::from_secs(3600));
+        let (mut client, server) = tokio::io::duplex(1024);
+        send.send(server).await.expect("the listener is there");
+        let asked = async {
+            client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it takes bytes");
+            let mut answer = [0; 15];
+            client.read_exact(&mut answer).await.expect("it answers");
+            assert_eq!(&answer, b"HTTP/1.1 200 OK");
+        };
+        tokio::select! {
+            () = connections.accept_from(&listener) => {}
+            () = asked => {}
+        }
+        connections.drain().await;
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).await.expect("the connection ends in order");
+        assert!(rest.ends_with(b"hello"));
+    }
+}

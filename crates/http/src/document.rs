@@ -1,0 +1,187 @@
+use std::collections::BTreeMap;
+
+use axum::http::Method;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ComponentsBuilder, Object, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{
+    Content, HttpMethod, InfoBuilder, OpenApiBuilder, Paths, Ref, RefOr, Required, Response,
+    ResponseBuilder,
+};
+
+use crate::cluster_status::ClusterStatus;
+use crate::operation::{Operation, named};
+use crate::problem::ProblemBody;
+
+type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// The OpenAPI document of the routes, as JSON.
+pub(crate) fn write(title: &str, version: &str, operations: &[&Operation]) -> String {
+    let mut schemas = Vec::new();
+    let problem = named::<ProblemBody>(&mut schemas);
+    let mut paths = Paths::new();
+    for operation in operations {
+        schemas.extend(operation.schemas.iter().cloned());
+        let described = described(operation, &problem, &mut schemas);
+        paths.add_path_operation(&operation.path, methods(&operation.method), described);
+    }
+    let status = named::<ClusterStatus>(&mut schemas);
+    let status = OperationBuilder::new()
+        .operation_id(Some("ClusterStatus"))
+        .summary(Some("The cluster as this node sees it"))
+        .tag("cluster")
+        .response("200", answer("The cluster as this node sees it", Some(status)))
+        .build();
+    paths.add_path_operation("/cluster/status", vec![HttpMethod::Get], status);
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas.into_iter().collect::<BTreeMap<_, _>>())
+        .build();
+    OpenApiBuilder::new()
+        .info(InfoBuilder::new().title(title).version(version).build())
+        .paths(paths)
+        .components(Some(components))
+        .build()
+        .to_json()
+        .expect("a document is texts and numbers")
+}
+
+fn described(
+    operation: &Operation,
+    problem: &RefOr<Schema>,
+    schemas: &mut Schemas,
+) -> utoipa::openapi::path::Operation {
+    let params = operation.path_params();
+    let mut builder = OperationBuilder::new()
+        .operation_id(Some(&operation.name))
+        .summary(operation.summary.as_ref());
+    let empty = Object::new();
+    let object = operation.object.as_ref().unwrap_or(&empty);
+    for name in &params {
+        let schema = object.properties.get(*name).cloned();
+        builder = builder.parameter(
+            ParameterBuilder::new()
+                .name(*name)
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .schema(schema),
+        );
+    }
+    let rest = without(object, &params);
+    if operation.is_command {
+        if let Some(body) = body(operation, rest, schemas) {
+            builder = builder.request_body(Some(body));
+        }
+    } else {
+        for (name, schema) in rest.properties {
+            let required = rest.required.contains(&name);
+            builder = builder.parameter(
+                ParameterBuilder::new()
+                    .name(name)
+                    .parameter_in(ParameterIn::Query)
+                    .required(if required { Required::True } else { Required::False })
+                    .schema(Some(schema)),
+            );
+        }
+    }
+    for header in headers(operation.is_command) {
+        builder = builder.parameter(header);
+    }
+    let (status, what) =
+        if operation.creates { ("201", "It was created") } else { ("200", "The answer") };
+    let mut success = answer(what, Some(operation.reply.clone()));
+    if operation.creates {
+        success.headers.insert("Location".to_owned(), header("Where it stands").into());
+    }
+    builder
+        .response(status, success)
+        .response("4XX", refusal("The request is refused", problem))
+        .response("5XX", refusal("The node cannot answer", problem))
+        .build()
+}
+
+/// What is left of a message for its body, if anything is.
+fn body(
+    operation: &Operation,
+    rest: Object,
+    schemas: &mut Schemas,
+) -> Option<utoipa::openapi::request_body::RequestBody> {
+    if rest.properties.is_empty() && operation.object.is_some() {
+        return None;
+    }
+    let name = match operation.path_params().is_empty() {
+        true => operation.name.clone(),
+        false => format!("{}Body", operation.name),
+    };
+    let required = !rest.required.is_empty();
+    schemas.push((name.clone(), RefOr::T(Schema::Object(rest))));
+    let content = Content::new(Some(RefOr::<Schema>::Ref(Ref::from_schema_name(name))));
+    let body = RequestBodyBuilder::new().content("application/json", content);
+    Some(body.required(Some(if required { Required::True } else { Required::False })).build())
+}
+
+fn without(object: &Object, params: &[&str]) -> Object {
+    let mut rest = object.clone();
+    rest.properties.retain(|name, _| !params.contains(&name.as_str()));
+    rest.required.retain(|name| !params.contains(&name.as_str()));
+    rest
+}
+
+/// The headers that every request may have.
+fn headers(is_command: bool) -> Vec<Parameter> {
+    let header = |name: &str, what: &str| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(what))
+            .schema(Some(text()))
+            .build()
+    };
+    let mut headers = vec![
+        header("Catga-Position", "What the caller has seen: nothing older answers"),
+        header("Prefer", "`wait=SECONDS`: how long the caller waits, fractions allowed"),
+        header("traceparent", "W3C trace context"),
+        header("X-Correlation-Id", "What the request belongs to"),
+    ];
+    headers.push(if is_command {
+        header("Idempotency-Key", "Makes repeating safe: one key is one command")
+    } else {
+        header("Catga-Read", "`local`, `session` or `linearizable`")
+    });
+    headers
+}
+
+fn answer(what: &str, schema: Option<RefOr<Schema>>) -> Response {
+    ResponseBuilder::new()
+        .description(what)
+        .content("application/json", Content::new(schema))
+        .header("Catga-Position", header("What the answer has seen"))
+        .build()
+}
+
+fn refusal(what: &str, problem: &RefOr<Schema>) -> Response {
+    ResponseBuilder::new()
+        .description(what)
+        .content("application/problem+json", Content::new(Some(problem.clone())))
+        .header("Catga-Position", header("What the answer has seen"))
+        .build()
+}
+
+fn header(what: &str) -> utoipa::openapi::Header {
+    HeaderBuilder::new().schema(Some(text())).description(Some(what)).build()
+}
+
+fn text() -> Schema {
+    Schema::Object(ObjectBuilder::new().schema_type(Type::String).build())
+}
+
+fn methods(method: &Method) -> Vec<HttpMethod> {
+    vec![match *method {
+        Method::PUT => HttpMethod::Put,
+        Method::PATCH => HttpMethod::Patch,
+        Method::DELETE => HttpMethod::Delete,
+        Method::POST => HttpMethod::Post,
+        _ => HttpMethod::Get,
+    }]
+}

@@ -1,0 +1,182 @@
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::MethodRouter;
+use catga_runtime::Node;
+use utoipa::ToSchema;
+
+use crate::endpoint::Endpoint;
+use crate::observer::{Observer, observe};
+use crate::operation::{Operation, path_params};
+use crate::{
+    Route, RoutesError, cluster_status, document, health, metrics_page, swagger, unmatched,
+};
+
+/// Which message stands at which path: the whole of a service's HTTP interface.
+///
+/// A message is its own description: its fields are the body, the path and the query string, its
+/// reply is the answer, and its error says the status of a refusal. Fields in braces are taken
+/// from the path by their JSON names.
+///
+/// ```
+/// # use catga_core::{Command, Query};
+/// # use catga_http::{Routes, get, post};
+/// # use utoipa::ToSchema;
+/// # struct Order { order_id: String }
+/// # fn routes<CreateOrder, GetOrder, CancelOrder>() -> Routes
+/// # where CreateOrder: Command<Reply = String> + ToSchema, CancelOrder: Command<Reply = String> + ToSchema,
+/// #       GetOrder: Query<Reply = String> + ToSchema {
+/// Routes::new("Order service")
+///     .route("/orders", post::<CreateOrder>().created(|order| format!("/orders/{order}")))
+///     .route("/orders/{orderId}", get::<GetOrder>())
+///     .route("/orders/{orderId}/cancel", post::<CancelOrder>().summary("Cancels an order"))
+/// # }
+/// ```
+#[must_use = "routes do nothing before they are served"]
+pub struct Routes {
+    title: String,
+    version: String,
+    routes: Vec<Registered>,
+    others: Router<Node>,
+}
+
+/// One message at one path, its type forgotten.
+struct Registered {
+    operation: Operation,
+    mount: Mount,
+}
+
+type Mount = Box<dyn FnOnce(&Arc<Observer>, &Settings) -> MethodRouter + Send>;
+
+/// What the server tells its routes.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// How long a body may take to arrive.
+    pub(crate) body_wait: Duration,
+    /// True once the server has begun to drain.
+    pub(crate) draining: Arc<AtomicBool>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { body_wait: Duration::from_secs(30), draining: Arc::default() }
+    }
+}
+
+impl Routes {
+    /// No routes yet; `title` names the service in OpenAPI.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            routes: Vec::new(),
+            others: Router::new(),
+        }
+    }
+
+    /// The version of the service in OpenAPI and in `/health`, such as
+    /// `env!("CARGO_PKG_VERSION")`.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = version.into();
+        self
+    }
+
+    /// Puts a message at a path.
+    pub fn route<M>(mut self, path: &str, route: Route<M>) -> Self
+    where
+        M: catga_core::Request + ToSchema,
+        M::Reply: ToSchema,
+    {
+        let operation = Operation::of(path, &route);
+        let required = operation.required();
+        let path = path.to_owned();
+        let mount = move |observer: &Arc<Observer>, settings: &Settings| {
+            let usual = if route.created.is_some() { StatusCode::CREATED } else { StatusCode::OK };
+            let endpoint = Endpoint {
+                observer: observer.clone(),
+                watch: observer.watch(&route.method, &path, usual),
+                created: route.created,
+                required,
+                has_path_params: path_params(&path).next().is_some(),
+                body_wait: settings.body_wait,
+            };
+            (route.mount)(Arc::new(endpoint))
+        };
+        self.routes.push(Registered { operation, mount: Box::new(mount) });
+        self
+    }
+
+    /// Adds an axum router for anything else. Its handlers reach the node as `State<Node>`; its
+    /// requests are counted and logged as all others. A fallback of its own is not taken.
+    pub fn merge(mut self, router: Router<Node>) -> Self {
+        self.others = self.others.merge(router);
+        self
+    }
+
+    /// The routes and everything that a server answers by itself, as a router of axum: to nest it,
+    /// or to call it in tests.
+    ///
+    /// # Errors
+    /// Everything about the routes that does not fit, at once.
+    pub fn into_router(self, node: Node) -> Result<Router, RoutesError> {
+        self.assemble(node, &Settings::default())
+    }
+
+    pub(crate) fn assemble(self, node: Node, settings: &Settings) -> Result<Router, RoutesError> {
+        let operations: Vec<_> = self.routes.iter().map(|route| &route.operation).collect();
+        check(&operations)?;
+        let document = document::write(&self.title, &self.version, &operations);
+        let observer = Observer::new(node.clone());
+        let mut messages = Router::new();
+        for Registered { operation, mount } in self.routes {
+            messages = messages.route(&operation.path, mount(&observer, settings));
+        }
+        let others = self
+            .others
+            .with_state(node.clone())
+            .merge(health::router(&node, self.version, &settings.draining))
+            .merge(cluster_status::router(&node, &settings.draining))
+            .merge(metrics_page::router(&node))
+            .merge(swagger::router(document))
+            .layer(from_fn_with_state(observer.clone(), observe));
+        Ok(unmatched::answered(messages.merge(others), &observer))
+    }
+}
+
+/// Everything that does not fit together.
+fn check(operations: &[&Operation]) -> Result<(), RoutesError> {
+    let mut faults = Vec::new();
+    let (mut places, mut names) = (HashSet::new(), HashSet::new());
+    for operation in operations {
+        operation.faults(&mut faults);
+        let Operation { method, path, name, .. } = *operation;
+        if !places.insert((method, path)) {
+            faults.push(format!("two messages stand at {method} {path}"));
+        }
+        if !names.insert(name) {
+            faults.push(format!(
+                "two operations are called `{name}`; give one of them another name with \
+                 `.operation(…)`"
+            ));
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(RoutesError(faults)) }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let routes = self.routes.iter().map(|Registered { operation, .. }| {
+            format!("{} {} -> {}", operation.method, operation.path, operation.message)
+        });
+        f.debug_struct("Routes")
+            .field("title", &self.title)
+            .field("routes", &routes.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

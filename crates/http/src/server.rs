@@ -1,0 +1,142 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use catga_host::{BoxFuture, Listener, timeout};
+use catga_runtime::Node;
+
+use crate::connections::Connections;
+use crate::routes::Settings;
+use crate::stop::Stop;
+use crate::{Routes, ServeError, from_env};
+
+/// Serves `routes` until the process is asked to stop, then drains the node and returns.
+///
+/// It listens on the port `PORT` (5001) of the address `BIND` (127.0.0.1: nobody is authenticated
+/// yet, so that being reached from elsewhere is a decision). SIGTERM and Ctrl-C drain it; a second
+/// one ends it at once. [`Server`] has everything to choose.
+///
+/// # Errors
+/// When the routes do not fit, the environment is wrong or the port is taken; or when a second
+/// signal came.
+pub async fn serve(node: Node, routes: Routes) -> Result<(), ServeError> {
+    Server::new(node, routes).run().await
+}
+
+/// A server of one node, before it runs.
+#[must_use = "a server does nothing before it runs"]
+pub struct Server {
+    node: Node,
+    routes: Routes,
+    address: Option<SocketAddr>,
+    header_wait: Duration,
+    body_wait: Duration,
+    grace: Duration,
+    drain_on: Option<BoxFuture<'static, ()>>,
+}
+
+impl Server {
+    /// A server as [`serve`] runs it.
+    pub fn new(node: Node, routes: Routes) -> Self {
+        Self {
+            node,
+            routes,
+            address: None,
+            header_wait: Duration::from_secs(10),
+            body_wait: Settings::default().body_wait,
+            grace: Duration::from_millis(500),
+            drain_on: None,
+        }
+    }
+
+    /// Where to listen, in place of what the environment says. Port 0 takes any that is free; the
+    /// node's endpoint tells which.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// How long the head of a request may take to arrive, and how long a connection may be kept
+    /// open without one: 10 s.
+    pub fn header_wait(mut self, wait: Duration) -> Self {
+        self.header_wait = wait;
+        self
+    }
+
+    /// How long the body of a request may take to arrive: 30 s.
+    pub fn body_wait(mut self, wait: Duration) -> Self {
+        self.body_wait = wait;
+        self
+    }
+
+    /// How long a draining server still takes connections, so that whoever balances the load can
+    /// see that it is not ready: half a second.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Drains when `asked` ends, in place of signals to the process.
+    pub fn drain_on(mut self, asked: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.drain_on = Some(Box::pin(asked));
+        self
+    }
+
+    /// Serves until it is asked to stop. Then, in this order: it says that it is not ready, goes
+    /// on for the [`grace`](Self::grace), stops accepting, finishes the requests under way, and
+    /// shuts the node down. It waits for requests as long as the node's `drain_wait` says.
+    ///
+    /// # Errors
+    /// As [`serve`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops accepting; open connections and the node go on.
+    pub async fn run(self) -> Result<(), ServeError> {
+        let Self { node, routes, address, header_wait, body_wait, grace, drain_on } = self;
+        let settings = Settings { body_wait, ..Settings::default() };
+        let app = routes.assemble(node.clone(), &settings)?;
+        let address = address.map_or_else(from_env::address, Ok)?;
+        let listening = node.host().listen(address).await;
+        let listener = listening.map_err(|reason| ServeError::listen(address, reason))?;
+        let local = listener.local_addr().unwrap_or(address);
+        let mut stop = Stop::listen(drain_on).map_err(ServeError::Signals)?;
+        let connections = Connections::new(node.host().clone(), app, header_wait);
+        node.set_endpoint(from_env::endpoint(local));
+        tracing::info!(node = %node.name(), address = %local, "serving");
+
+        tokio::select! {
+            () = connections.accept_from(&listener) => {}
+            () = stop.asked() => {}
+        }
+        settings.draining.store(true, Ordering::Release);
+        tracing::info!(node = %node.name(), "draining; a second signal ends at once");
+        tokio::select! {
+            () = drain(&node, listener, &connections, grace) => Ok(()),
+            () = stop.asked() => Err(ServeError::Forced),
+        }
+    }
+}
+
+async fn drain(node: &Node, listener: Listener, connections: &Connections, grace: Duration) {
+    tokio::select! {
+        () = connections.accept_from(&listener) => {}
+        () = node.host().sleep(grace) => {}
+    }
+    drop(listener);
+    let wait = node.limits().drain_wait;
+    if timeout(&**node.host(), wait, connections.drain()).await.is_err() {
+        tracing::warn!(?wait, "requests are still under way; going on without them");
+    }
+    node.shutdown().await;
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("node", &self.node)
+            .field("routes", &self.routes)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
