@@ -159,7 +159,7 @@ async fn a_dropped_call_leaves_the_node_working_and_its_key_usable() {
     for _ in 0..100 {
         let call = node.send(CreateOrder::for_customer("ann")).key("k");
         // Polled once, then dropped wherever it stands.
-        let _ = futures_util::FutureExt::now_or_never(call.into_future());
+        let _ = futures_util::FutureExt::now_or_never(call);
     }
     let order = node.send(CreateOrder::for_customer("ann")).key("k").await.expect("created");
     assert_eq!(node.ask(CountOrders { customer: "ann".into() }).await, Ok(1));

@@ -83,7 +83,7 @@ impl Order {
 }
 
 /// What the names of the fields, the other values and the frame take of [`PAYLOAD_BYTES`].
-const WITHOUT_NOTE: usize = 74;
+const WITHOUT_NOTE: usize = 57;
 
 impl CreateOrder {
     /// A command of [`PAYLOAD_BYTES`] for one of a thousand customers.

@@ -96,7 +96,7 @@ pub use catga_macros::{
 };
 pub use catga_runtime::{
     Asking, Backend, Builder, CallOptions, Client, ClusterStatus, ClusterView, Health, Limits,
-    MemberState, MemberStatus, Memory, Node, NodeState, Parts, ProjectionStatus, Sending, Sent,
+    MemberState, MemberStatus, Memory, Node, NodeState, Parts, ProjectionStatus, Sending,
     StartError, StartFault, SubscriberState, SubscriberStatus, Wiring,
 };
 pub use uuid::Uuid;

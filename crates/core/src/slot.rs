@@ -6,13 +6,13 @@
 
 use std::fmt;
 use std::marker::{PhantomData, PhantomPinned};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// How large a handler's future may be and still be kept in place. A larger one is boxed: it works
 /// the same and costs one allocation.
-pub const IN_PLACE_BYTES: usize = 384;
+pub const IN_PLACE_BYTES: usize = 256;
 
 /// Room for one future of any type with the output `T`, so that dispatch through a trait object
 /// allocates nothing.
@@ -31,7 +31,7 @@ pub struct Slot<'a, T: 'static> {
 }
 
 #[repr(C, align(16))]
-struct Room(MaybeUninit<[u8; IN_PLACE_BYTES]>);
+struct Room([MaybeUninit<u8>; IN_PLACE_BYTES]);
 
 /// How to go on with a future whose type is forgotten.
 ///
@@ -47,7 +47,7 @@ impl<'a, T: 'static> Slot<'a, T> {
     #[inline]
     pub const fn new() -> Self {
         Self {
-            room: Room(MaybeUninit::uninit()),
+            room: Room([const { MaybeUninit::uninit() }; IN_PLACE_BYTES]),
             held: None,
             future: PhantomData,
             _pinned: PhantomPinned,
@@ -68,7 +68,9 @@ impl<'a, T: 'static> Slot<'a, T> {
         const {
             assert!(size_of::<Pin<Box<F>>>() <= IN_PLACE_BYTES);
         }
-        self.as_mut().clear();
+        if self.held.is_some() {
+            self.as_mut().clear();
+        }
         if size_of::<F>() <= IN_PLACE_BYTES && align_of::<F>() <= align_of::<Room>() {
             self.put(cx, make())
         } else {
@@ -105,13 +107,14 @@ impl<'a, T: 'static> Slot<'a, T> {
         // SAFETY: the room is large enough and aligned, as was asserted, and it is empty, so
         // nothing is overwritten that had to be dropped.
         unsafe { place.write(future) };
-        // Set before the first poll: if that unwinds, the future is dropped with the slot.
-        this.held = Some(const { &Held { poll: poll_as::<F>, drop: drop_as::<F> } });
+        // Most calls end here, at their first poll; only one that does not has its type forgotten.
+        let dropped_here = DropAs(place);
         // SAFETY: `place` holds an initialised `F`. It is pinned: the slot is, and `F` stays
-        // there until it is dropped, by `drop_held` or with the slot.
+        // there until it is dropped, by the guard here or, once `held` is set, with the slot.
         let poll = unsafe { Pin::new_unchecked(&mut *place) }.poll(cx);
-        if poll.is_ready() {
-            this.drop_held();
+        if poll.is_pending() {
+            mem::forget(dropped_here);
+            this.held = Some(const { &Held { poll: poll_as::<F>, drop: drop_as::<F> } });
         }
         poll
     }
@@ -129,6 +132,18 @@ impl<'a, T: 'static> Slot<'a, T> {
             // SAFETY: `held` said that the room holds a future of its type, and no longer says so.
             unsafe { (held.drop)(self.room.0.as_mut_ptr().cast()) };
         }
+    }
+}
+
+/// Drops the future that a room holds; also when its first poll unwinds.
+struct DropAs<F>(*mut F);
+
+impl<F> Drop for DropAs<F> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: only `put` makes one, for a future that it has just written and that nothing
+        // else will drop unless this guard is forgotten.
+        unsafe { self.0.drop_in_place() };
     }
 }
 
@@ -185,10 +200,8 @@ mod tests {
         let ballast = [1u8; BYTES];
         let borrowed = &ballast;
         let mut polled = false;
-        poll_fn(
-            |_| if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending },
-        )
-        .await;
+        poll_fn(|_| if mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending })
+            .await;
         value.len() + borrowed.iter().map(|byte| usize::from(*byte)).sum::<usize>()
     }
 
@@ -266,7 +279,7 @@ mod tests {
         let poll = slot.as_mut().start(&mut cx(), || async {
             let aligned = Aligned(*borrowed);
             assert_eq!(&raw const aligned as usize % 64, 0);
-            std::future::ready(()).await;
+            ready(()).await;
             aligned.0
         });
         if let Poll::Ready(number) = poll {

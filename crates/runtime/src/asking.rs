@@ -1,27 +1,27 @@
 use std::fmt;
-use std::future::IntoFuture;
+use std::pin::Pin;
+use std::task::{self, Poll};
 
-use catga_core::{Answer, Context, Envelope, Query, ReadLevel};
+use catga_core::{Answer, Context, Query, ReadLevel};
 
+use crate::CallOptions;
 use crate::node::Inner;
-use crate::{CallOptions, Sent};
+use crate::sent::Sent;
 
-/// A query that is about to be asked: say more about the call, then await it for the answer.
-///
-/// It is small; the future that it becomes ([`Sent`]) holds the whole call. Where a function takes
-/// a future, as `join_all` does, give it [`into_future`](IntoFuture::into_future).
-#[must_use = "a query that is not awaited is not asked"]
-pub struct Asking<'a, M: Query> {
-    node: &'a Inner,
-    message: M,
-    envelope: Option<Box<Envelope>>,
-    level: ReadLevel,
+pin_project_lite::pin_project! {
+    /// A query that is about to be asked: say more about the call, and await it for the answer.
+    #[must_use = "a query that is not awaited is not asked"]
+    pub struct Asking<'a, M: Query> {
+        level: ReadLevel,
+        #[pin]
+        sent: Sent<'a, M>,
+    }
 }
 
 impl<'a, M: Query> Asking<'a, M> {
     #[inline]
     pub(crate) fn new(node: &'a Inner, message: M) -> Self {
-        Self { node, message, envelope: None, level: M::LEVEL }
+        Self { level: M::LEVEL, sent: Sent::new(node, message, None) }
     }
 
     /// What this call reads, in place of what its type says.
@@ -33,23 +33,17 @@ impl<'a, M: Query> Asking<'a, M> {
 
 impl<M: Query> CallOptions for Asking<'_, M> {
     fn context_mut(&mut self) -> &mut Context {
-        &mut self.envelope.get_or_insert_default().context
+        &mut self.sent.envelope_mut().context
     }
 }
 
-impl<'a, M: Query> IntoFuture for Asking<'a, M> {
+impl<M: Query> Future for Asking<'_, M> {
     type Output = Answer<M::Reply, M::Error>;
-    type IntoFuture = Sent<'a, M>;
 
     #[inline]
-    fn into_future(self) -> Sent<'a, M> {
-        let Self { node, message, envelope, level } = self;
-        let seen = envelope.as_ref().is_some_and(|envelope| envelope.context.after.is_some());
-        if level == ReadLevel::Local && !seen {
-            // Straight to its handler: a local read allocates nothing.
-            return Sent::new(node, message, envelope);
-        }
-        Sent::waiting(node, message, envelope, level)
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        this.sent.poll_at(cx, *this.level)
     }
 }
 

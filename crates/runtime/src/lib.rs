@@ -41,7 +41,6 @@ pub use limits::Limits;
 pub use node::Node;
 pub use options::CallOptions;
 pub use sending::Sending;
-pub use sent::Sent;
 pub use start_error::{StartError, StartFault};
 pub use status::{
     ClusterStatus, ClusterView, Health, MemberState, MemberStatus, NodeState, ProjectionStatus,

@@ -16,11 +16,12 @@ use catga_journal::Journal;
 use crate::commit::Committer;
 use crate::metrics::Metrics;
 use crate::projector::Projections;
+use crate::sent::Sent;
 use crate::status::NodeState;
 use crate::subscription::Subscriptions;
 use crate::views::Views;
 use crate::{
-    Asking, Client, ClusterView, Health, Limits, ProjectionStatus, Sending, Sent, SubscriberStatus,
+    Asking, Client, ClusterView, Health, Limits, ProjectionStatus, Sending, SubscriberStatus,
 };
 
 /// A running program: it sends commands, asks queries and publishes events, wherever they are

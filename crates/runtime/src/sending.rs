@@ -1,27 +1,30 @@
 use std::fmt;
-use std::future::IntoFuture;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{self, Poll};
 
-use catga_core::{Answer, Command, Context, Envelope, Replied};
+use catga_core::{Answer, Command, Context, Replied};
 
+use crate::CallOptions;
 use crate::node::Inner;
-use crate::{CallOptions, Sent};
+use crate::sent::Sent;
 
-/// A command that is about to be sent: say more about the call, then await it for the answer.
-///
-/// It is small; the future that it becomes ([`Sent`]) holds the whole call. Where a function takes
-/// a future, as `join_all` does, give it [`into_future`](IntoFuture::into_future).
-#[must_use = "a command that is not awaited is not sent"]
-pub struct Sending<'a, M: Command> {
-    node: &'a Inner,
-    message: M,
-    envelope: Option<Box<Envelope>>,
+pin_project_lite::pin_project! {
+    /// A command that is about to be sent: say more about the call, and await it for the answer.
+    ///
+    /// Nothing happens before the first poll. Dropping it later neither cancels nor disproves the
+    /// command; retry with the same id to learn what became of it.
+    #[must_use = "a command that is not awaited is not sent"]
+    pub struct Sending<'a, M: Command> {
+        #[pin]
+        sent: Sent<'a, M>,
+    }
 }
 
 impl<'a, M: Command> Sending<'a, M> {
     #[inline]
     pub(crate) fn new(node: &'a Inner, message: M) -> Self {
-        Self { node, message, envelope: None }
+        Self { sent: Sent::new(node, message, None) }
     }
 
     /// Answers with what became of the command besides its answer: its id and position.
@@ -30,7 +33,7 @@ impl<'a, M: Command> Sending<'a, M> {
     /// As for the command itself: dropping the future neither cancels nor disproves it.
     pub async fn reported(mut self) -> Replied<M::Reply, M::Error> {
         let cell = Arc::new(OnceLock::new());
-        self.envelope.get_or_insert_default().report = Some(cell.clone());
+        self.sent.envelope_mut().report = Some(cell.clone());
         let answer = self.await;
         Replied { answer, report: cell.get().copied() }
     }
@@ -38,17 +41,16 @@ impl<'a, M: Command> Sending<'a, M> {
 
 impl<M: Command> CallOptions for Sending<'_, M> {
     fn context_mut(&mut self) -> &mut Context {
-        &mut self.envelope.get_or_insert_default().context
+        &mut self.sent.envelope_mut().context
     }
 }
 
-impl<'a, M: Command> IntoFuture for Sending<'a, M> {
+impl<M: Command> Future for Sending<'_, M> {
     type Output = Answer<M::Reply, M::Error>;
-    type IntoFuture = Sent<'a, M>;
 
     #[inline]
-    fn into_future(self) -> Sent<'a, M> {
-        Sent::new(self.node, self.message, self.envelope)
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        self.project().sent.poll(cx)
     }
 }
 
