@@ -11,6 +11,7 @@
 mod bench;
 mod docs;
 mod needs;
+mod sanitize;
 mod step;
 mod test;
 mod tidy;
@@ -32,6 +33,8 @@ enum Xtask {
     Bench(bench::Args),
     /// Build the documentation and open nothing
     Docs,
+    /// Test the code with `unsafe` under Miri and AddressSanitizer (needs a nightly compiler)
+    Sanitize,
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Xtask::Tidy => tidy::run(),
         Xtask::Bench(args) => bench::run(&args),
         Xtask::Docs => docs::run(),
+        Xtask::Sanitize => sanitize::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

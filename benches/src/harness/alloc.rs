@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use mimalloc::MiMalloc;
 
-/// Counts what all threads allocate while [`count`](Self::count) runs; else it only hands on, so
+/// Counts what all threads allocate while `count` runs; else it only hands on, so
 /// that times are those of the allocator beneath.
 pub(crate) struct Counting {
     inner: MiMalloc,
