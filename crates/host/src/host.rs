@@ -14,7 +14,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// # Contract
 /// 1. A spawned task runs until it ends, is aborted, or the host goes away; dropping its
 ///    [`Task`] does not abort it.
-/// 2. [`now`](Self::now) never goes backwards; [`wall`](Self::wall) may.
+/// 2. [`now`](Self::now) never goes backwards; [`wall_ms`](Self::wall_ms) may.
 /// 3. [`sleep`](Self::sleep) ends no earlier than asked for.
 /// 4. In a simulation every answer follows from the seed alone.
 pub trait Host: fmt::Debug + Send + Sync + 'static {
