@@ -27,7 +27,8 @@ use crate::{
 /// A running program: it sends commands, asks queries and publishes events, wherever they are
 /// handled.
 ///
-/// Cheap to clone; all clones are one node. It runs until [`shutdown`](Self::shutdown).
+/// Cheap to clone; all clones are one node. It runs until [`shutdown`](Self::shutdown), which lets
+/// what is under way finish, or until the last clone is dropped, which does not.
 #[derive(Clone)]
 pub struct Node(pub(crate) Arc<Inner>);
 
@@ -247,6 +248,15 @@ impl Node {
         inner.lifecycle.stop();
         tracing::info!(node = %inner.name, drained, "stopped");
         drained
+    }
+}
+
+/// A node that nobody holds any more stops at once, without draining.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for task in self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
     }
 }
 

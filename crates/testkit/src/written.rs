@@ -39,12 +39,12 @@ pub(crate) struct Readers {
 
 impl Readers {
     pub(crate) fn learn(&mut self, written: &Written) {
-        self.by_name.insert(written.event.name.clone(), written.read);
+        self.by_name.insert(written.event.name.to_string(), written.read);
     }
 
     /// The payload, if it can be read.
     pub(crate) fn value(&self, event: &NewEvent) -> Option<Value> {
-        let read = self.by_name.get(&event.name).or(self.fallback.as_ref())?;
+        let read = self.by_name.get(&*event.name).or(self.fallback.as_ref())?;
         read(&event.payload).ok()
     }
 
