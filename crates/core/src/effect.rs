@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::{MessageId, Offset, StreamName, Tag};
@@ -59,7 +61,7 @@ pub struct NewEvent {
     /// The stream that it is appended to.
     pub stream: StreamName,
     /// The written name of its type.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// The version of its payload's shape.
     pub schema: u32,
     /// The tags by which conditions find it.

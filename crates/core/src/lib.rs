@@ -11,6 +11,7 @@ mod id;
 mod position;
 
 mod contract;
+mod encoded;
 mod format;
 mod message;
 mod stream;
@@ -47,6 +48,7 @@ pub use dispatch::{
     Dispatch, NO_CONTEXT, PlainDispatch, Replied, Report, check, deliver_recorded, handler_panicked,
 };
 pub use effect::{AttemptId, Condition, NewEvent};
+pub use encoded::encoded;
 pub use event::{EventMeta, RecordedEvent};
 pub use fault::{Fault, FaultCode, FaultKind, Outcome};
 pub use format::{DecodeError, EncodeError, Format, Wire};

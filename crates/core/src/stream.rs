@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,6 +22,14 @@ pub trait Stream: 'static {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamName(Arc<str>);
 
+/// More room than this is given back.
+const ROOM_MAX: usize = 1024;
+
+thread_local! {
+    /// Where names are put together.
+    static ROOM: Cell<String> = const { Cell::new(String::new()) };
+}
+
 impl StreamName {
     /// The stream of `key` in the category `S`.
     pub fn of<S: Stream>(key: &(impl StreamKey + ?Sized)) -> Self {
@@ -29,13 +38,19 @@ impl StreamName {
 
     /// The stream of `key` in a category given by name.
     pub fn new(category: &str, key: &(impl StreamKey + ?Sized)) -> Self {
-        let mut name = String::with_capacity(category.len() + 40);
-        push_escaped(&mut name, category);
+        // Written elsewhere first: its length is known only then, and the name is made once.
+        let mut room = ROOM.take();
+        room.clear();
+        push_escaped(&mut room, category);
         key.parts(&mut |part| {
-            name.push('/');
-            push_escaped(&mut name, part);
+            room.push('/');
+            push_escaped(&mut room, part);
         });
-        Self(name.into())
+        let name = Self(room.as_str().into());
+        if room.capacity() <= ROOM_MAX {
+            ROOM.set(room);
+        }
+        name
     }
 
     /// A name as it was stored.

@@ -1,16 +1,16 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
     Aggregate, Condition, Context, EncodeError, EventMeta, Fault, FaultCode, FoldError, Folds,
-    Format, Message, MessageId, NewEvent, Offset, Position, RecordedEvent, StreamEvent, StreamKey,
-    StreamName, Tag, Timestamp, derive_uuid,
+    Message, MessageId, NewEvent, Offset, Position, RecordedEvent, StreamEvent, StreamKey,
+    StreamName, Tag, Timestamp, derive_uuid, encoded,
 };
 
 /// What a handler decides: the events of one command, and the conditions under which they count.
@@ -230,15 +230,16 @@ impl Shared {
         if matches!(expect, Expect::Absent)
             && !staged.conditions.iter().any(|condition| condition.is_on(&event.stream))
         {
-            staged.conditions.push(Condition::StreamAbsent { stream: event.stream.clone() });
+            let condition = Condition::StreamAbsent { stream: event.stream.clone() };
+            push(&mut staged.conditions, condition);
         }
-        staged.events.push(event);
+        push(&mut staged.events, event);
     }
 
     /// An event of this transaction as a fold sees it. Its position is not known yet.
     fn as_recorded(&self, event: &NewEvent, version: u64) -> RecordedEvent {
         RecordedEvent {
-            name: event.name.as_str().into(),
+            name: event.name.as_ref().into(),
             schema: event.schema,
             payload: event.payload.clone(),
             tags: event.tags.as_slice().into(),
@@ -277,14 +278,22 @@ impl Condition {
 }
 
 fn new_event<E: StreamEvent>(event: &E) -> Result<NewEvent, EncodeError> {
-    let mut payload = Vec::with_capacity(128);
-    E::Format::encode(event, &mut payload)?;
+    let payload = encoded::<E::Format, _>(event)?;
     let mut tags = Vec::new();
     event.tags(&mut tags);
     let stream =
         event.stream().ok_or_else(|| EncodeError::new("the event names no stream of its own"))?;
-    let name = E::NAME.to_owned();
-    Ok(NewEvent { stream, name, schema: E::VERSION, tags, payload: Bytes::from(payload) })
+    let name = Cow::Borrowed(E::NAME);
+    Ok(NewEvent { stream, name, schema: E::VERSION, tags, payload })
+}
+
+/// Most transactions leave one event and one condition, and both are large; a vector would begin
+/// with room for four.
+fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(item);
 }
 
 #[cold]

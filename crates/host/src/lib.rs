@@ -5,12 +5,14 @@
 //!
 //! This crate knows nothing of messages or journals.
 
+mod deadlines;
 mod host;
 mod network;
 mod task;
 mod timeout;
 mod tokio_host;
 
+pub use deadlines::{ByDeadline, Deadlines};
 pub use host::{BoxFuture, Host};
 pub use network::{Accept, Connection, Duplex, Listener};
 pub use task::{Task, TaskEnd, TaskHandle};

@@ -5,8 +5,10 @@ mod names;
 mod pages;
 mod streams;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use catga_core::{
     EventMeta, Fault, FaultCode, MessageId, NewEvent, Offset, Position, RecordedEvent, StreamName,
     StreamSlice, Tag, Timestamp,
@@ -46,19 +48,35 @@ struct Recorded {
     events_end: usize,
 }
 
-/// An event, and where its stream's previous one stands.
+/// An event, and where its stream's previous one stands. What it shares with its effect stands
+/// there: a journal has millions of them.
 ///
 /// So a stream is a chain from its last event back, which costs a number per event; a list per
 /// stream would cost an allocation for each, and most streams are short.
 #[derive(Debug)]
 struct Chained {
-    event: RecordedEvent,
-    previous: Option<usize>,
+    stream: StreamName,
+    version: u64,
+    name: Arc<str>,
+    schema: u32,
+    /// Its number within its effect.
+    index: u32,
+    payload: Bytes,
+    /// None is what most events have.
+    tags: Option<Arc<[Tag]>>,
+    /// The place of its effect.
+    effect: usize,
+    /// The place of the stream's previous event, and one.
+    previous: Option<NonZeroUsize>,
 }
 
 impl Chained {
     fn stream(&self) -> &StreamName {
-        &self.event.meta.stream
+        &self.stream
+    }
+
+    fn previous(&self) -> Option<usize> {
+        self.previous.map(|place| place.get() - 1)
     }
 }
 
@@ -81,27 +99,22 @@ impl History {
 
     /// Adds the effect that counted next.
     pub(crate) fn push(&mut self, effect: Effect) {
-        let position =
-            Position { incarnation: self.incarnation, partition: 0, offset: self.offset().next() };
+        let place = self.effects.len();
         let (id, at, correlation) = (effect.id, effect.at, effect.trail.correlation);
         for (event, index) in effect.events.into_iter().zip(0..) {
-            let tags = match event.tags.is_empty() {
-                true => Arc::clone(&self.no_tags),
-                false => event.tags.into(),
-            };
+            let tags = (!event.tags.is_empty()).then(|| event.tags.into());
             let (stream, version, previous) = self.extend(event.stream);
-            let mut meta = EventMeta::new(position, stream, version, at);
-            meta.index = index;
-            meta.message_id = id;
-            meta.correlation = correlation.clone();
-            let event = RecordedEvent {
+            self.events.push(Chained {
+                stream,
+                version,
                 name: self.names.intern(event.name),
                 schema: event.schema,
+                index,
                 payload: event.payload,
                 tags,
-                meta,
-            };
-            self.events.push(Chained { event, previous });
+                effect: place,
+                previous,
+            });
         }
         self.effects.push(Recorded {
             id,
@@ -114,15 +127,35 @@ impl History {
 
     /// Makes the next event the last of its stream: the stream's one shared name, the event's
     /// version, and where the event before it stands.
-    fn extend(&mut self, stream: StreamName) -> (StreamName, u64, Option<usize>) {
+    fn extend(&mut self, stream: StreamName) -> (StreamName, u64, Option<NonZeroUsize>) {
         let events = &self.events;
         let name_of = |place| events.get(place).map(Chained::stream);
         let previous = self.streams.replace(&stream, events.len(), name_of);
-        match previous.and_then(|previous| events.get(previous)) {
+        match previous.and_then(|previous| Some((previous, events.get(previous)?))) {
             None => (stream, 1, None),
-            Some(Chained { event, .. }) => {
-                (event.meta.stream.clone(), event.meta.version + 1, previous)
+            Some((place, last)) => {
+                (last.stream.clone(), last.version + 1, NonZeroUsize::new(place + 1))
             }
+        }
+    }
+
+    /// The event as it is read, with what stands in its effect.
+    fn whole(&self, chained: &Chained, effect: &Recorded) -> RecordedEvent {
+        let position = Position {
+            incarnation: self.incarnation,
+            partition: 0,
+            offset: Offset(chained.effect as u64 + 1),
+        };
+        let mut meta = EventMeta::new(position, chained.stream.clone(), chained.version, effect.at);
+        meta.index = chained.index;
+        meta.message_id = effect.id;
+        meta.correlation = effect.correlation.clone();
+        RecordedEvent {
+            name: Arc::clone(&chained.name),
+            schema: chained.schema,
+            payload: chained.payload.clone(),
+            tags: Arc::clone(chained.tags.as_ref().unwrap_or(&self.no_tags)),
+            meta,
         }
     }
 
@@ -137,7 +170,7 @@ impl History {
             return Err(Fault::new(FaultCode::PositionNotReached, message));
         };
         let (refused, payload) = match &recorded.answer {
-            RecordedAnswer::None => (false, bytes::Bytes::new()),
+            RecordedAnswer::None => (false, Bytes::new()),
             RecordedAnswer::Reply(payload) => (false, payload.clone()),
             RecordedAnswer::Refusal(payload) => (true, payload.clone()),
         };
@@ -151,10 +184,11 @@ impl History {
         let mut next = self.streams.last(stream, name_of);
         while let Some(chained) = next.and_then(|place| self.events.get(place)) {
             if events.is_empty() {
-                events.reserve_exact(chained.event.meta.version as usize);
+                events.reserve_exact(chained.version as usize);
             }
-            events.push(chained.event.clone());
-            next = chained.previous;
+            let effect = self.effects.get(chained.effect);
+            events.extend(effect.map(|effect| self.whole(chained, effect)));
+            next = chained.previous();
         }
         events.reverse();
         StreamSlice { events }
@@ -200,12 +234,11 @@ impl History {
 }
 
 fn as_new(chained: &Chained) -> NewEvent {
-    let event = &chained.event;
     NewEvent {
-        stream: event.meta.stream.clone(),
-        name: event.name.to_string(),
-        schema: event.schema,
-        tags: event.tags.to_vec(),
-        payload: event.payload.clone(),
+        stream: chained.stream.clone(),
+        name: chained.name.to_string().into(),
+        schema: chained.schema,
+        tags: chained.tags.as_deref().unwrap_or_default().to_vec(),
+        payload: chained.payload.clone(),
     }
 }

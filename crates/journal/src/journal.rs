@@ -71,6 +71,11 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// Who leads, as far as this node knows.
     fn leadership(&self) -> Leadership;
 
+    /// The term alone of [`leadership`](Self::leadership), asked for each effect.
+    fn term(&self) -> u64 {
+        self.leadership().term
+    }
+
     /// The rolling hash over everything applied, and the offset that it stands for. Nodes with
     /// equal offsets must have equal hashes.
     fn rolling_hash(&self) -> (Offset, u64);

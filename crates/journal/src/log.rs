@@ -43,6 +43,11 @@ pub trait Log: Send + Sync + 'static {
     /// Who leads, as far as this node knows.
     fn leadership(&self) -> Leadership;
 
+    /// The term alone of [`leadership`](Self::leadership), asked for each effect.
+    fn term(&self) -> u64 {
+        self.leadership().term
+    }
+
     /// Allows entries at or below `upto` to be dropped: a durable snapshot covers them.
     fn trim(&self, upto: LogIndex) -> impl Future<Output = ()> + Send;
 

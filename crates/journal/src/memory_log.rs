@@ -106,6 +106,10 @@ impl Log for MemoryLog {
         Leadership { term: TERM, role: Role::Leader, leader: Some(self.node.clone()) }
     }
 
+    fn term(&self) -> u64 {
+        TERM
+    }
+
     async fn trim(&self, _upto: LogIndex) {
         // Nothing is kept.
     }

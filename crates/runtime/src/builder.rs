@@ -262,7 +262,8 @@ impl Assembly {
             finish(&mut registry, &committer, &metrics);
         }
         let now = journal.applied().get();
-        let mut tasks = Vec::new();
+        let watch = committer.deadlines.clone().watch();
+        let mut tasks = vec![host.spawn("deadlines", Box::pin(watch))];
         for projector in self.wiring.projectors.clone() {
             tasks.push(host.spawn("projection", Box::pin(projector.run(journal.clone()))));
         }

@@ -2,17 +2,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use catga_core::{
-    AttemptId, Condition, Context, Event, Fault, FaultCode, Format, MessageId, NewEvent, NodeName,
-    Offset, Outcome, SessionId, Source, StreamName, StreamSlice, Timestamp, payload_hash,
+    AttemptId, Condition, Context, Event, Fault, FaultCode, MessageId, NewEvent, NodeName, Offset,
+    Outcome, SessionId, Source, StreamName, StreamSlice, Timestamp, encoded, payload_hash,
 };
 use catga_engine::{
     Directive, Effect, Lookup, OutsideKey, RecordedAnswer, Rejection, Trail, Verdict,
 };
-use catga_host::{BoxFuture, Host, timeout};
-use catga_journal::{Committed, Journal, RecordedOutcome};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use catga_host::{BoxFuture, Deadlines, Host, timeout};
+use catga_journal::{Committed, Journal, Pending, RecordedOutcome};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::Limits;
 use crate::flights::{Boarding, FlightGuard, Flights, Subject};
@@ -28,6 +27,8 @@ pub(crate) struct Committer {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) limits: Limits,
+    /// Of the waits of all commands.
+    pub(crate) deadlines: Arc<Deadlines>,
     session: Session,
     flights: Arc<Flights>,
     /// One permit for each durable command under way.
@@ -37,25 +38,33 @@ pub(crate) struct Committer {
 
 /// One durable command under way.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct Call<'c> {
     pub(crate) id: MessageId,
     key: Option<OutsideKey>,
     payload_hash: u64,
     /// The wall time of the origin: `tx.now()` of every attempt.
     pub(crate) at: Timestamp,
     /// When the caller stops waiting, on the host's clock.
-    until: Duration,
-    ticket: Ticket,
-    _slot: OwnedSemaphorePermit,
+    pub(crate) until: Duration,
+    ticket: Ticket<'c>,
+    _slot: SemaphorePermit<'c>,
 }
 
 /// What the session must be told when the call ends, however it ends.
 #[derive(Debug)]
-struct Ticket {
-    committer: Arc<Committer>,
+struct Ticket<'c> {
+    committer: &'c Committer,
     id: MessageId,
     /// True while an effect is on its way and its outcome unknown.
     in_doubt: bool,
+}
+
+impl Call<'_> {
+    /// True if no other call can be about the same command: nobody else knows an id that was
+    /// minted a moment ago.
+    pub(crate) fn is_nobody_elses(&self, is_retry: bool) -> bool {
+        self.key.is_none() && !is_retry
+    }
 }
 
 /// What is to be done with a call that others may be about as well.
@@ -63,7 +72,7 @@ pub(crate) enum Known {
     /// Its answer is recorded.
     Answered(Offset, RecordedOutcome),
     /// It has to run; the guard keeps others waiting.
-    Run(Option<FlightGuard>),
+    Run(FlightGuard),
 }
 
 impl Committer {
@@ -91,6 +100,7 @@ impl Committer {
         };
         let slots = Arc::new(Semaphore::new(limits.in_flight));
         Ok(Arc::new(Self {
+            deadlines: Deadlines::new(host.clone()),
             host,
             journal,
             limits,
@@ -103,11 +113,11 @@ impl Committer {
 
     /// Admits a command: waits a bounded time for a place, and settles its id, key and deadline.
     pub(crate) async fn admit(
-        self: &Arc<Self>,
+        &self,
         name: &str,
         payload: &[u8],
         context: &Context,
-    ) -> Result<Call, Fault> {
+    ) -> Result<Call<'_>, Fault> {
         let limits = &self.limits;
         if payload.len() > limits.command_bytes {
             return Err(Fault::new(
@@ -121,12 +131,13 @@ impl Committer {
         }
         let until = self.host.now() + context.deadline.unwrap_or(limits.deadline);
         let weight = self.weight(payload);
-        let slot = match self.slots.clone().try_acquire_many_owned(weight) {
+        let slot = match self.slots.try_acquire_many(weight) {
             Ok(slot) => slot,
-            Err(_) => self.wait_for_slot(name, weight, until).await?,
+            // Rare, so it takes no room in the future of every command.
+            Err(_) => Box::pin(self.wait_for_slot(name, weight, until)).await?,
         };
         let id = context.message_id.unwrap_or_else(|| self.session.mint());
-        let ticket = Ticket { committer: self.clone(), id, in_doubt: false };
+        let ticket = Ticket { committer: self, id, in_doubt: false };
         let key = context.key.as_ref().map(|key| OutsideKey {
             scope: format!("{}\n{name}", context.principal.as_deref().unwrap_or_default()),
             key: key.to_string(),
@@ -142,9 +153,9 @@ impl Committer {
         name: &str,
         weight: u32,
         until: Duration,
-    ) -> Result<OwnedSemaphorePermit, Fault> {
+    ) -> Result<SemaphorePermit<'_>, Fault> {
         let wait = self.limits.queue_wait.min(until.saturating_sub(self.host.now()));
-        match timeout(&*self.host, wait, self.slots.clone().acquire_many_owned(weight)).await {
+        match timeout(&*self.host, wait, self.slots.acquire_many(weight)).await {
             Ok(Ok(slot)) => Ok(slot),
             // The semaphore closes when the node has drained.
             Ok(Err(_)) => Err(crate::node::shutting_down()),
@@ -165,20 +176,18 @@ impl Committer {
         u32::try_from(weight.min(self.limits.in_flight)).unwrap_or(u32::MAX)
     }
 
-    /// Looks up what others may know of the command: a recorded answer, or an attempt under way.
-    pub(crate) async fn known(&self, call: &Call, is_retry: bool) -> Result<Known, Fault> {
+    /// Looks up what others know of the command: a recorded answer, or an attempt under way.
+    pub(crate) async fn known(&self, call: &Call<'_>) -> Result<Known, Fault> {
         let subject = match &call.key {
             Some(key) => Subject::Key(key.clone()),
-            None if is_retry => Subject::Id(call.id),
-            // Nobody else knows an id that was minted a moment ago.
-            None => return Ok(Known::Run(None)),
+            None => Subject::Id(call.id),
         };
         loop {
             let guard = match self.flights.board(&subject, call.payload_hash) {
                 Boarding::Cleared(guard) => guard,
                 Boarding::Mismatch => return Err(mismatch(call)),
                 Boarding::Wait(mut landed) => {
-                    let wait = timeout(&*self.host, self.remaining(call), landed.changed());
+                    let wait = self.deadlines.by(call.until, landed.changed());
                     if wait.await.is_err() {
                         return Err(in_doubt("an earlier call of the same command did not end"));
                     }
@@ -186,7 +195,7 @@ impl Committer {
                 }
             };
             return match self.journal.lookup(call.id, call.key.as_ref(), call.payload_hash) {
-                Lookup::New => Ok(Known::Run(Some(guard))),
+                Lookup::New => Ok(Known::Run(guard)),
                 Lookup::Known { offset } => {
                     Ok(Known::Answered(offset, self.journal.outcome(offset).await?))
                 }
@@ -196,14 +205,22 @@ impl Committer {
         }
     }
 
-    /// Commits one attempt's effect within the call's deadline.
-    pub(crate) async fn commit(&self, call: &mut Call, effect: Effect) -> Result<Committed, Fault> {
-        let remaining = self.remaining(call);
-        if remaining.is_zero() {
+    /// Sends one attempt's effect on its way, unless the call's deadline has passed.
+    pub(crate) fn propose(&self, call: &mut Call<'_>, effect: Effect) -> Result<Pending, Fault> {
+        if self.host.now() >= call.until {
             return Err(too_late());
         }
         call.ticket.in_doubt = true;
-        let committed = match timeout(&*self.host, remaining, self.journal.commit(effect)).await {
+        Ok(self.journal.commit(effect))
+    }
+
+    /// What becomes of an effect on its way, within the call's deadline.
+    pub(crate) async fn decided(
+        &self,
+        call: &mut Call<'_>,
+        pending: Pending,
+    ) -> Result<Committed, Fault> {
+        let committed = match self.deadlines.by(call.until, pending).await {
             Ok(Ok(committed)) => committed,
             Ok(Err(fault)) => {
                 call.ticket.in_doubt = fault.outcome() == Outcome::Unknown;
@@ -218,16 +235,16 @@ impl Committer {
     /// The effect of one attempt.
     pub(crate) fn effect(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         context: &Context,
         answer: RecordedAnswer,
         events: Vec<NewEvent>,
         conditions: Vec<Condition>,
     ) -> Effect {
         let sequence = self.attempts.fetch_add(1, Ordering::Relaxed);
-        let term = self.journal.leadership().term;
+        let term = self.journal.term();
         let mut effect = Effect::new(call.id, AttemptId { message: call.id, term, sequence });
-        let marks = self.session.marks(call.id, self.host.now());
+        let marks = self.session.marks(call.id, || self.host.now());
         effect.low_water = marks.low_water;
         effect.kept = marks.kept;
         effect.key = call.key.clone();
@@ -247,10 +264,9 @@ impl Committer {
     }
 
     /// Appends an event from outside a handler to its stream, whatever else was appended.
-    pub(crate) async fn append<E: Event>(self: &Arc<Self>, event: &E) -> Result<(), Fault> {
-        let mut payload = Vec::new();
-        let encoded = E::Format::encode(event, &mut payload);
-        encoded.map_err(|error| unencodable(E::NAME, error))?;
+    pub(crate) async fn append<E: Event>(&self, event: &E) -> Result<(), Fault> {
+        let payload = encoded::<E::Format, _>(event);
+        let payload = payload.map_err(|error| unencodable(E::NAME, error))?;
         let Some(stream) = event.stream() else {
             return Err(Fault::internal(format!("event `{}` names no stream", E::NAME)));
         };
@@ -258,22 +274,16 @@ impl Committer {
         let mut call = self.admit(E::NAME, &payload, &context).await?;
         let mut tags = Vec::new();
         event.tags(&mut tags);
-        let payload = Bytes::from(payload);
-        let event =
-            NewEvent { stream, name: E::NAME.to_owned(), schema: E::VERSION, tags, payload };
+        let event = NewEvent { stream, name: E::NAME.into(), schema: E::VERSION, tags, payload };
         let effect = self.effect(&call, &context, RecordedAnswer::None, vec![event], Vec::new());
-        match self.commit(&mut call, effect).await?.verdict {
+        let pending = self.propose(&mut call, effect)?;
+        match self.decided(&mut call, pending).await?.verdict {
             Verdict::Counted { .. } | Verdict::Duplicate { .. } => Ok(()),
             Verdict::Rejected(rejection) => Err(rejected(&call, rejection)),
             Verdict::Conflict { .. } => {
                 Err(Fault::internal("an append without a condition met a conflict"))
             }
         }
-    }
-
-    /// How long the caller still waits.
-    pub(crate) fn remaining(&self, call: &Call) -> Duration {
-        call.until.saturating_sub(self.host.now())
     }
 
     /// Ready once nothing is under way; from then on nothing is admitted.
@@ -298,7 +308,7 @@ impl Source for Committer {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         let session = &self.committer.session;
         if self.in_doubt {
@@ -309,7 +319,7 @@ impl Drop for Ticket {
     }
 }
 
-pub(crate) fn rejected(call: &Call, rejection: Rejection) -> Fault {
+pub(crate) fn rejected(call: &Call<'_>, rejection: Rejection) -> Fault {
     match rejection {
         Rejection::Expired => expired(call),
         Rejection::PayloadMismatch => mismatch(call),
@@ -324,7 +334,7 @@ pub(crate) fn rejected(call: &Call, rejection: Rejection) -> Fault {
     }
 }
 
-fn mismatch(call: &Call) -> Fault {
+fn mismatch(call: &Call<'_>) -> Fault {
     let what = match &call.key {
         Some(key) => format!("the key `{}`", key.key),
         None => format!("the id {}", call.id),
@@ -335,7 +345,7 @@ fn mismatch(call: &Call) -> Fault {
     )
 }
 
-fn expired(call: &Call) -> Fault {
+fn expired(call: &Call<'_>) -> Fault {
     Fault::new(
         FaultCode::Expired,
         format!(

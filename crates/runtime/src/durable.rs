@@ -1,17 +1,18 @@
+mod calls;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-use bytes::Bytes;
 use catga_core::{
-    Answer, Call as LayeredCall, CatchPanic, Context, Dispatch, DomainError, Durable, Envelope,
-    Failure, Fault, FaultCode, Format, Handle, Layer, NO_CONTEXT, Offset, Report, Request, Service,
-    Slot, Source, Tx, check, handler_panicked,
+    Answer, CatchPanic, Context, Dispatch, DomainError, Durable, Envelope, Failure, Fault,
+    FaultCode, Format, Handle, Layer, NO_CONTEXT, Offset, Report, Request, Service, Slot, Source,
+    Tx, check, encoded, handler_panicked,
 };
 use catga_engine::{RecordedAnswer, Verdict};
-use catga_host::timeout;
-use catga_journal::RecordedOutcome;
+use catga_journal::{Pending, RecordedOutcome};
 
+use self::calls::{EdgeCall, HandlerCall};
 use crate::commit::{Call, Committer, Known, rejected, too_late, unencodable};
 use crate::metrics::{Ended, HandlerMetrics};
 use crate::node::check_incarnation;
@@ -51,10 +52,12 @@ where
         slot: Pin<&mut Slot<'a, Answer<M::Reply, M::Error>>>,
         cx: &mut task::Context<'_>,
     ) -> Poll<Answer<M::Reply, M::Error>> {
+        let mut message = Some(message);
         slot.start(cx, || async move {
             let context = envelope.as_ref().map_or(&NO_CONTEXT, |envelope| &envelope.context);
             let started = self.committer.host.now();
             let mut report = None;
+            let message = &mut message;
             let call = EdgeCall { dispatch: self, message, context, report: &mut report };
             let answer = match CatchPanic::new(self.edge.around(call)).await {
                 Ok(answer) => answer,
@@ -77,9 +80,12 @@ where
 impl<S, E, H> DurableDispatch<S, E, H> {
     /// The command within the edge layers: admitted, looked up, and run until its effect is
     /// decided.
+    ///
+    /// What is rare stands in futures of its own, behind pointers: this one is moved about for
+    /// every command. So is the message, which stays in one place until its handler takes it.
     async fn execute<M>(
         &self,
-        message: M,
+        message: &mut Option<M>,
         context: &Context,
         report: &mut Option<Report>,
     ) -> Answer<M::Reply, M::Error>
@@ -89,31 +95,35 @@ impl<S, E, H> DurableDispatch<S, E, H> {
         H: Layer,
     {
         let committer = &self.committer;
-        check(&message)?;
+        check(held(message))?;
         if let Some(seen) = context.after {
             check_incarnation(&*committer.journal, seen)?;
         }
-        let mut payload = Vec::with_capacity(128);
-        M::Format::encode(&message, &mut payload).map_err(|error| unencodable(M::NAME, error))?;
+        let payload = encoded::<M::Format, _>(held(message));
+        let payload = payload.map_err(|error| unencodable(M::NAME, error))?;
         let mut call = committer.admit(M::NAME, &payload, context).await?;
         let report = report.insert(Report::new(call.id));
-        let _flight = match committer.known(&call, context.message_id.is_some()).await? {
-            Known::Answered(offset, outcome) => {
-                return self.recall::<M>(offset, &outcome, report).await;
+        let is_retry = context.message_id.is_some();
+        let _flight = if call.is_nobody_elses(is_retry) {
+            None
+        } else {
+            match Box::pin(committer.known(&call)).await? {
+                Known::Answered(offset, outcome) => {
+                    return Box::pin(self.recall::<M>(offset, &outcome, report)).await;
+                }
+                Known::Run(flight) => Some(flight),
             }
-            Known::Run(flight) => flight,
         };
-        let mut message = Some(message);
         let mut last_conflict = None;
         for run in 0..=committer.limits.reruns {
             if run > 0 {
                 self.metrics.reruns.inc();
             }
             self.catch_up(&call, context, last_conflict).await?;
-            let message = match message.take() {
-                Some(message) => message,
-                None => M::Format::decode(&payload).map_err(|error| unencodable(M::NAME, error))?,
-            };
+            if message.is_none() {
+                let again = M::Format::decode(&payload);
+                *message = Some(again.map_err(|error| unencodable(M::NAME, error))?);
+            }
             match self.attempt::<M>(message, context, &mut call, report).await {
                 Attempted::Answered(answer) => return answer,
                 // The same conflict again: the handler does not look at what it conflicts with.
@@ -138,7 +148,7 @@ impl<S, E, H> DurableDispatch<S, E, H> {
     /// a lagging view could refuse what was acknowledged already.
     async fn catch_up(
         &self,
-        call: &Call,
+        call: &Call<'_>,
         context: &Context,
         conflict: Option<Offset>,
     ) -> Result<(), Fault> {
@@ -148,12 +158,17 @@ impl<S, E, H> DurableDispatch<S, E, H> {
             wanted = wanted.max(seen.offset);
         }
         wanted = wanted.max(conflict.unwrap_or_default());
+        let applied = committer.journal.applied();
+        // Nearly always, and then no clock is asked.
+        if applied.get() >= wanted && self.views.are_nearly_at(wanted).await {
+            return Ok(());
+        }
         let reached = async {
-            committer.journal.applied().reach(wanted).await;
+            applied.reach(wanted).await;
             self.views.reach(wanted).await;
         };
-        let wait = committer.remaining(call).min(committer.limits.visible_wait);
-        timeout(&*committer.host, wait, reached).await.map_err(|_| {
+        let until = call.until.min(committer.host.now() + committer.limits.visible_wait);
+        committer.deadlines.by(until, reached).await.map_err(|_| {
             Fault::new(
                 FaultCode::PositionNotReached,
                 format!(
@@ -167,9 +182,9 @@ impl<S, E, H> DurableDispatch<S, E, H> {
     /// Runs the handler once and commits what it decided.
     async fn attempt<M>(
         &self,
-        message: M,
+        message: &mut Option<M>,
         context: &Context,
-        call: &mut Call,
+        call: &mut Call<'_>,
         report: &mut Report,
     ) -> Attempted<M::Reply, M::Error>
     where
@@ -184,47 +199,50 @@ impl<S, E, H> DurableDispatch<S, E, H> {
         let mut tx = Tx::new(call.id, incarnation, call.at, views, context.clone(), source);
         let handled = HandlerCall { service: &*self.service, message, context, tx: &mut tx };
         let handled = CatchPanic::new(self.handlers.around(handled));
-        let answer = match timeout(&*committer.host, committer.remaining(call), handled).await {
+        let answer = match committer.deadlines.by(call.until, handled).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(panic)) => handler_panicked::<M, _, _>(&panic),
             Err(_) => Err(Failure::Fault(too_late())),
         };
-        match self.record::<M>(&answer, tx, context, call).await {
-            Ok(None) => Attempted::Answered(answer),
-            Ok(Some(Verdict::Counted { offset })) => {
+        // Outside any future: the effect is large, and gone when there is something to wait for.
+        let pending = match self.propose::<M>(&answer, tx, context, call) {
+            Ok(Some(pending)) => pending,
+            Ok(None) => return Attempted::Answered(answer),
+            Err(fault) => return Attempted::Answered(Err(Failure::Fault(fault))),
+        };
+        let verdict = committer.decided(call, pending).await.map(|committed| committed.verdict);
+        match verdict {
+            Ok(Verdict::Counted { offset }) => {
                 self.settle(offset, report).await;
                 Attempted::Answered(answer)
             }
-            Ok(Some(Verdict::Duplicate { of })) => match committer.journal.outcome(of).await {
-                Ok(outcome) => Attempted::Answered(self.recall::<M>(of, &outcome, report).await),
-                Err(fault) => Attempted::Answered(Err(Failure::Fault(fault))),
-            },
-            Ok(Some(Verdict::Conflict { at, .. })) => Attempted::Conflicted(at),
-            Ok(Some(Verdict::Rejected(rejection))) => {
+            Ok(Verdict::Duplicate { of }) => {
+                Attempted::Answered(Box::pin(self.duplicate::<M>(of, report)).await)
+            }
+            Ok(Verdict::Conflict { at, .. }) => Attempted::Conflicted(at),
+            Ok(Verdict::Rejected(rejection)) => {
                 Attempted::Answered(Err(Failure::Fault(rejected(call, rejection))))
             }
             Err(fault) => Attempted::Answered(Err(Failure::Fault(fault))),
         }
     }
 
-    /// Commits the effect of an attempt; none if the answer is of a kind that is not recorded.
-    async fn record<M: Request>(
+    /// Sends the effect of an attempt on its way; none if the answer is of a kind that is not
+    /// recorded.
+    fn propose<M: Request>(
         &self,
         answer: &Answer<M::Reply, M::Error>,
         tx: Tx,
         context: &Context,
-        call: &mut Call,
-    ) -> Result<Option<Verdict>, Fault> {
+        call: &mut Call<'_>,
+    ) -> Result<Option<Pending>, Fault> {
         let committer = &self.committer;
-        let mut bytes = Vec::with_capacity(128);
-        let encoded = match answer {
-            Ok(reply) => M::Format::encode(reply, &mut bytes),
-            Err(Failure::Domain(error)) if !error.is_transient() => {
-                M::Format::encode(error, &mut bytes)
-            }
+        let bytes = match answer {
+            Ok(reply) => encoded::<M::Format, _>(reply),
+            Err(Failure::Domain(error)) if !error.is_transient() => encoded::<M::Format, _>(error),
             Err(_) => return Ok(None),
         };
-        encoded.map_err(|error| unencodable(M::NAME, error))?;
+        let bytes = bytes.map_err(|error| unencodable(M::NAME, error))?;
         let mut staged = tx.finish()?;
         if answer.is_err() {
             // A refusal changes nothing; what it depends on still has to hold.
@@ -243,14 +261,23 @@ impl<S, E, H> DurableDispatch<S, E, H> {
                 ),
             ));
         }
-        let bytes = Bytes::from(bytes);
         let recorded = if answer.is_ok() {
             RecordedAnswer::Reply(bytes)
         } else {
             RecordedAnswer::Refusal(bytes)
         };
         let effect = committer.effect(call, context, recorded, staged.events, staged.conditions);
-        Ok(Some(committer.commit(call, effect).await?.verdict))
+        committer.propose(call, effect).map(Some)
+    }
+
+    /// The answer of the attempt that counted, at `of`, before this one.
+    async fn duplicate<M: Request>(
+        &self,
+        of: Offset,
+        report: &mut Report,
+    ) -> Answer<M::Reply, M::Error> {
+        let outcome = self.committer.journal.outcome(of).await?;
+        self.recall::<M>(of, &outcome, report).await
     }
 
     /// The answer that was recorded for this command at `offset`.
@@ -274,9 +301,10 @@ impl<S, E, H> DurableDispatch<S, E, H> {
             partition: 0,
             offset,
         });
-        let visible = self.views.reach(offset);
-        report.visible =
-            timeout(&*committer.host, committer.limits.visible_wait, visible).await.is_ok();
+        report.visible = self.views.are_nearly_at(offset).await || {
+            let until = committer.host.now() + committer.limits.visible_wait;
+            committer.deadlines.by(until, self.views.reach(offset)).await.is_ok()
+        };
     }
 }
 
@@ -306,6 +334,11 @@ fn blind<M: Request>(at: Offset) -> Fault {
     )
 }
 
+/// The message of a call whose handler has not taken it yet.
+fn held<M>(message: &Option<M>) -> &M {
+    message.as_ref().expect("a call has its message until the handler takes it")
+}
+
 fn ended<R, E>(answer: &Answer<R, E>) -> Ended {
     match answer {
         Ok(_) => Ended::Done,
@@ -329,65 +362,5 @@ fn log<M: Request>(
         Err(Failure::Fault(fault)) => {
             tracing::warn!(command = M::NAME, id, duration_ms, %fault, "failed");
         }
-    }
-}
-
-/// The call as the edge layers see it.
-struct EdgeCall<'a, S, E, H, M> {
-    dispatch: &'a DurableDispatch<S, E, H>,
-    message: M,
-    context: &'a Context,
-    report: &'a mut Option<Report>,
-}
-
-impl<M, S, E, H> LayeredCall for EdgeCall<'_, S, E, H, M>
-where
-    M: Request,
-    S: Service + Handle<M, Scope = Durable>,
-    E: Layer,
-    H: Layer,
-{
-    type Message = M;
-    type Outcome = Answer<M::Reply, M::Error>;
-
-    fn message(&self) -> &M {
-        &self.message
-    }
-
-    fn context(&self) -> &Context {
-        self.context
-    }
-
-    async fn proceed(self) -> Self::Outcome {
-        self.dispatch.execute(self.message, self.context, self.report).await
-    }
-}
-
-/// One attempt as the handler layers see it.
-struct HandlerCall<'a, S, M> {
-    service: &'a S,
-    message: M,
-    context: &'a Context,
-    tx: &'a mut Tx,
-}
-
-impl<M, S> LayeredCall for HandlerCall<'_, S, M>
-where
-    M: Request,
-    S: Handle<M, Scope = Durable>,
-{
-    type Message = M;
-    type Outcome = Answer<M::Reply, M::Error>;
-
-    fn message(&self) -> &M {
-        &self.message
-    }
-
-    fn context(&self) -> &Context {
-        self.context
-    }
-
-    fn proceed(self) -> impl Future<Output = Self::Outcome> + Send {
-        self.service.handle(self.message, self.tx)
     }
 }

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,11 @@ const RETRIED: u64 = 65_536;
 pub(crate) struct Session {
     id: SessionId,
     ids: Mutex<Ids>,
+    /// [`Ids::lowest`] as it last was.
+    lowest: AtomicU64,
+    /// How many ids are kept. Written before `lowest`, so that whoever sees the mark pass an id
+    /// that is kept sees that there are such.
+    kept: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -43,7 +49,8 @@ pub(crate) struct Marks {
 impl Session {
     pub(crate) fn new(id: SessionId) -> Self {
         let ids = Ids { lowest: 1, done: VecDeque::new(), kept: BTreeMap::new() };
-        Self { id, ids: Mutex::new(ids) }
+        let ids = Mutex::new(ids);
+        Self { id, ids, lowest: AtomicU64::new(1), kept: AtomicUsize::new(0) }
     }
 
     /// A new id, under way until it is finished or kept.
@@ -55,16 +62,21 @@ impl Session {
     }
 
     /// What an effect with the id `id` carries.
-    pub(crate) fn marks(&self, id: MessageId, now: Duration) -> Marks {
+    pub(crate) fn marks(&self, id: MessageId, now: impl FnOnce() -> Duration) -> Marks {
         // An id of another session says nothing about this one.
         if id.session != self.id {
             return Marks::default();
         }
-        let mut ids = self.lock();
-        if !ids.kept.is_empty() {
-            ids.kept.retain(|_, until| *until > now);
+        let low_water = |lowest: u64| lowest.saturating_sub(RETRIED).max(1);
+        let lowest = self.lowest.load(Ordering::Acquire);
+        if self.kept.load(Ordering::Relaxed) == 0 {
+            return Marks { low_water: low_water(lowest), kept: Vec::new() };
         }
-        let low_water = ids.lowest.saturating_sub(RETRIED).max(1);
+        let now = now();
+        let mut ids = self.lock();
+        ids.kept.retain(|_, until| *until > now);
+        self.kept.store(ids.kept.len(), Ordering::Relaxed);
+        let low_water = low_water(ids.lowest);
         let kept = ids.kept.range(..low_water).map(|(sequence, _)| *sequence).collect();
         Marks { low_water, kept }
     }
@@ -72,7 +84,7 @@ impl Session {
     /// Notes that the caller of `id` knows its outcome.
     pub(crate) fn finish(&self, id: MessageId) {
         if id.session == self.id {
-            self.lock().settle(id.sequence);
+            self.settle(&mut self.lock(), id.sequence);
         }
     }
 
@@ -86,7 +98,13 @@ impl Session {
         if ids.kept.len() > KEPT_MAX {
             ids.kept.pop_first();
         }
-        ids.settle(id.sequence);
+        self.kept.store(ids.kept.len(), Ordering::Relaxed);
+        self.settle(&mut ids, id.sequence);
+    }
+
+    fn settle(&self, ids: &mut Ids, sequence: u64) {
+        ids.settle(sequence);
+        self.lowest.store(ids.lowest, Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, Ids> {
@@ -130,16 +148,16 @@ mod tests {
         assert_eq!(second, MessageId::new(SessionId(5), 2));
         session.finish(second);
         let later = settle_many(&session, RETRIED + 10);
-        assert_eq!(session.marks(later, NOW).low_water, 1, "the first is under way");
+        assert_eq!(session.marks(later, || NOW).low_water, 1, "the first is under way");
         session.finish(first);
-        assert_eq!(session.marks(later, NOW), Marks { low_water: 13, kept: vec![] });
+        assert_eq!(session.marks(later, || NOW), Marks { low_water: 13, kept: vec![] });
     }
 
     #[test]
     fn the_latest_ids_can_be_retried_although_they_are_done() {
         let session = Session::new(SessionId(5));
         let later = settle_many(&session, RETRIED);
-        assert_eq!(session.marks(later, NOW).low_water, 1);
+        assert_eq!(session.marks(later, || NOW).low_water, 1);
     }
 
     #[test]
@@ -147,8 +165,8 @@ mod tests {
         let session = Session::new(SessionId(5));
         session.keep(session.mint(), NOW);
         let later = settle_many(&session, RETRIED + 1);
-        assert_eq!(session.marks(later, NOW), Marks { low_water: 3, kept: vec![1] });
-        assert_eq!(session.marks(later, NOW + KEPT_FOR), Marks { low_water: 3, kept: vec![] });
+        assert_eq!(session.marks(later, || NOW), Marks { low_water: 3, kept: vec![1] });
+        assert_eq!(session.marks(later, || NOW + KEPT_FOR), Marks { low_water: 3, kept: vec![] });
     }
 
     #[test]
@@ -157,7 +175,7 @@ mod tests {
         for _ in 0..=KEPT_MAX {
             session.keep(session.mint(), NOW);
         }
-        let marks = session.marks(settle_many(&session, 2 * RETRIED), NOW);
+        let marks = session.marks(settle_many(&session, 2 * RETRIED), || NOW);
         assert_eq!(marks.kept.len(), KEPT_MAX);
         assert_eq!(marks.kept.first(), Some(&2), "the oldest went");
     }
@@ -169,7 +187,7 @@ mod tests {
         session.mint();
         session.finish(stranger);
         session.keep(stranger, NOW);
-        assert_eq!(session.marks(stranger, NOW), Marks::default());
-        assert_eq!(session.marks(MessageId::new(SessionId(5), 1), NOW).low_water, 1);
+        assert_eq!(session.marks(stranger, || NOW), Marks::default());
+        assert_eq!(session.marks(MessageId::new(SessionId(5), 1), || NOW).low_water, 1);
     }
 }

@@ -120,7 +120,7 @@ impl Decoder<'_> {
                 _ => {}
             }
         }
-        let (stream, name) = (named(stream)?, name.to_owned());
+        let (stream, name) = (named(stream)?, name.to_owned().into());
         Ok(NewEvent { stream, name, schema, tags, payload })
     }
 

@@ -95,7 +95,7 @@ pub(crate) fn tag(name: &str) -> Tag {
 pub(crate) fn event(name: &str, tags: &[&str]) -> NewEvent {
     NewEvent {
         stream: stream(name),
-        name: "order.created".to_owned(),
+        name: "order.created".into(),
         schema: 1,
         tags: tags.iter().map(|name| tag(name)).collect(),
         payload: Bytes::from_static(b"{}"),

@@ -271,7 +271,7 @@ fn answer(answer: &catga_engine::RecordedAnswer) -> Option<Answer> {
 fn event(event: &catga_core::NewEvent) -> Event {
     Event {
         stream: event.stream.to_string(),
-        name: event.name.clone(),
+        name: event.name.to_string(),
         schema: event.schema,
         tags: event.tags.iter().map(ToString::to_string).collect(),
         payload: event.payload.clone(),

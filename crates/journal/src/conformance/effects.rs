@@ -47,7 +47,7 @@ pub(crate) fn create(session: SessionId, sequence: u64, stream: &str) -> Effect 
 pub(crate) fn event(stream: &str, number: u64) -> NewEvent {
     NewEvent {
         stream: StreamName::from_stored(stream),
-        name: ["thing.made", "thing.moved"][number as usize % 2].to_owned(),
+        name: ["thing.made", "thing.moved"][number as usize % 2].into(),
         schema: 1,
         tags: Vec::new(),
         payload: Bytes::from(format!("event {number}")),

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -15,13 +16,13 @@ pub(super) struct Names {
 
 impl Names {
     /// The shared text that equals `name`.
-    pub(super) fn intern(&mut self, name: String) -> Arc<str> {
+    pub(super) fn intern(&mut self, name: Cow<'static, str>) -> Arc<str> {
         if let Some(last) = &self.last
             && **last == *name
         {
             return Arc::clone(last);
         }
-        let shared = match self.known.get(name.as_str()) {
+        let shared = match self.known.get(&*name) {
             Some(known) => Arc::clone(known),
             None => self.learn(name.into()),
         };
@@ -44,10 +45,10 @@ mod tests {
     #[test]
     fn equal_names_are_one_text() {
         let mut names = Names::default();
-        let first = names.intern("a".to_owned());
-        let other = names.intern("b".to_owned());
+        let first = names.intern("a".into());
+        let other = names.intern("b".into());
         assert_ne!(first, other);
-        assert!(Arc::ptr_eq(&first, &names.intern("a".to_owned())));
-        assert!(Arc::ptr_eq(&first, &names.intern("a".to_owned())));
+        assert!(Arc::ptr_eq(&first, &names.intern("a".into())));
+        assert!(Arc::ptr_eq(&first, &names.intern("a".into())));
     }
 }

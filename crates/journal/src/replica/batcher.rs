@@ -22,8 +22,11 @@ pub(super) struct Queued {
 
 /// Makes entries of what waits, and appends them in order.
 ///
-/// There is no timer: what waits goes together, and what comes meanwhile waits for the next. It
-/// ends once it was stopped, or the queue has no senders, and every append has come back.
+/// There is no timer: what waits goes together, and what comes meanwhile waits for the next. A
+/// runtime may run whoever was woken last at once, and then the first to come would go alone each
+/// time; so the batcher steps back once, behind whoever is about to send as well, as long as that
+/// brings anything. It ends once it was stopped, or the queue has no senders, and every append has
+/// come back.
 pub(super) struct Batcher<L> {
     shared: Arc<Shared>,
     log: Arc<L>,
@@ -34,8 +37,44 @@ pub(super) struct Batcher<L> {
     stopped: bool,
     /// Taken from the queue, at most one entry's worth.
     waiting: Vec<Queued>,
+    gathering: Gathering,
     /// At most [`ReplicaOptions::appends_in_flight_max`].
     in_flight: Vec<Append>,
+}
+
+/// Whether it is worth stepping back for others who are about to send.
+#[derive(Debug, Default)]
+struct Gathering {
+    /// Stepped back with so many waiting.
+    since: Option<usize>,
+    /// For so many entries nobody steps back, since the last time brought nothing.
+    pause: u32,
+}
+
+/// How many entries go at once after stepping back has brought nothing: a single sender must not
+/// pay for company that it does not have.
+const GATHERING_PAUSE: u32 = 32;
+
+impl Gathering {
+    /// True if the batcher is to step back before it makes an entry of the `waiting`.
+    fn step_back(&mut self, waiting: usize) -> bool {
+        match self.since.take() {
+            Some(before) => {
+                if waiting <= before {
+                    self.pause = GATHERING_PAUSE;
+                }
+                false
+            }
+            None if self.pause > 0 => {
+                self.pause -= 1;
+                false
+            }
+            None => {
+                self.since = Some(waiting);
+                true
+            }
+        }
+    }
 }
 
 struct Append {
@@ -59,6 +98,7 @@ impl<L: Log> Batcher<L> {
             stop: Some(stop),
             stopped: false,
             waiting: Vec::new(),
+            gathering: Gathering::default(),
             in_flight: Vec::new(),
         }
     }
@@ -92,9 +132,14 @@ impl<L: Log> Batcher<L> {
             }
             if let Err(fault) = self.shared.alive() {
                 self.refuse_waiting(&fault);
-            } else {
-                self.propose(cx);
+                continue;
             }
+            let full = self.waiting.len() == self.options.batch_effects_max;
+            if open && !full && self.gathering.step_back(self.waiting.len()) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.propose(cx);
         }
     }
 

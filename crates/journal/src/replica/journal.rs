@@ -81,6 +81,10 @@ impl<L: Log> Journal for Replica<L> {
         self.log.leadership()
     }
 
+    fn term(&self) -> u64 {
+        self.log.term()
+    }
+
     /// Zero for a replica that stopped in the middle of an entry.
     fn rolling_hash(&self) -> (Offset, u64) {
         let hash = self.shared.read(|state| (state.engine.offset(), state.engine.hash()));
