@@ -67,7 +67,11 @@ impl Session {
                 kept.recorded = Some(recorded);
             }
         } else if let Err(place) = self.place(sequence) {
-            self.ids.insert(place, (sequence, recorded));
+            if place == self.ids.len() {
+                self.ids.push_back((sequence, recorded));
+            } else {
+                self.ids.insert(place, (sequence, recorded));
+            }
         }
     }
 
