@@ -102,8 +102,10 @@ impl Server {
         let local = listener.local_addr().unwrap_or(address);
         let mut stop = Stop::listen(drain_on).map_err(ServeError::Signals)?;
         let connections = Connections::new(node.host().clone(), app, header_wait);
-        node.set_endpoint(from_env::endpoint(local));
-        tracing::info!(node = %node.name(), address = %local, "serving");
+        let endpoint = from_env::endpoint(local);
+        let api = format!("{endpoint}/swagger-ui");
+        tracing::info!(node = %node.name(), address = %local, api, "serving");
+        node.set_endpoint(endpoint);
 
         tokio::select! {
             () = connections.accept_from(&listener) => {}
