@@ -1,6 +1,7 @@
 //! A node stops in order, stands panics, and keeps to its bounds.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use catga::prelude::*;
@@ -128,6 +129,77 @@ async fn a_handler_that_outlives_the_deadline_has_no_effect() {
         (FaultCode::DeadlineBeforeStart, Outcome::NotExecuted)
     );
     assert_eq!(node.position(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_is_the_calls_own_or_the_nodes() {
+    let mut limits = Limits::default();
+    limits.deadline = Duration::from_millis(70);
+    let (node, gate) = start_with(limits).await;
+    let start = tokio::time::Instant::now();
+    let late = fault(node.send(Trouble::Wait).await);
+    assert_eq!(late.code(), FaultCode::DeadlineBeforeStart);
+    assert!((70..90).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    gate.add_permits(1);
+    let patient = node.send(Trouble::Wait).deadline(Duration::MAX);
+    patient.await.expect("a deadline beyond all clocks is none");
+}
+
+#[tokio::test]
+async fn no_more_keys_are_remembered_than_may_be() {
+    let mut limits = Limits::default();
+    limits.keys = 2;
+    let (node, _) = start_with(limits).await;
+    let create = || node.send(CreateOrder::for_customer("ann"));
+    for key in ["a", "b"] {
+        create().key(key).await.expect("there is room");
+    }
+    let refused = fault(create().key("c").await);
+    assert_eq!(refused.code(), FaultCode::KeysExhausted);
+    create().key("a").await.expect("a key that is remembered is answered");
+    create().await.expect("a command without a key needs no room");
+}
+
+#[tokio::test]
+async fn a_handler_that_always_loses_its_race_stops_running_again() {
+    let mut limits = Limits::default();
+    limits.reruns = 3;
+    let service = Loser { node: Arc::default(), runs: Arc::default() };
+    let (own, runs) = (service.node.clone(), service.runs.clone());
+    let builder = Catga::builder().limits(limits).service(|n| Orders { book: n.projection() });
+    let node = builder.service(|_| service).start().await.expect("starts");
+    own.set(node.clone()).expect("set once");
+    let id: OrderId = Uuid::from_u128(7).into();
+    node.send(ImportOrder { id }).await.expect("imported");
+    let lost = fault(node.send(Lose(id)).await);
+    assert_eq!((lost.code(), lost.outcome()), (FaultCode::Contention, Outcome::NotExecuted));
+    assert_eq!(runs.load(Ordering::Relaxed), 1 + 3);
+    // The node and its service hold each other here.
+    node.shutdown().await;
+}
+
+/// Appends to an order behind the back of its own transaction.
+#[derive(Command, Serialize, Deserialize)]
+#[command(name = "trouble.lose", reply = ())]
+struct Lose(OrderId);
+
+struct Loser {
+    node: Arc<OnceLock<Node>>,
+    runs: Arc<AtomicU32>,
+}
+
+#[service]
+impl Loser {
+    async fn lose(&self, cmd: Lose, tx: &mut Tx) -> Answer<()> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let order = tx.load::<Order>(&cmd.0).await?;
+        let node = self.node.get().expect("set by the test");
+        node.publish(OrderCancelled { id: cmd.0 }).await?;
+        if let Some(mut order) = order {
+            order.emit(OrderCancelled { id: cmd.0 });
+        }
+        Ok(())
+    }
 }
 
 #[tokio::test]

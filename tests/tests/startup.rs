@@ -114,6 +114,14 @@ async fn all_that_is_wrong_is_said_at_once() {
 }
 
 #[tokio::test]
+async fn a_limit_beyond_reason_is_refused() {
+    let mut limits = Limits::default();
+    limits.in_flight = usize::MAX;
+    let error = Catga::builder().limits(limits).start().await.expect_err("too many");
+    assert!(error.to_string().contains("limits.in_flight"), "{error}");
+}
+
+#[tokio::test]
 async fn a_required_contract_must_be_handled() {
     let error = Catga::builder().requires::<Shipping>().start().await.expect_err("unwired");
     assert_eq!(

@@ -129,7 +129,7 @@ impl Committer {
                 ),
             ));
         }
-        let until = self.host.now() + context.deadline.unwrap_or(limits.deadline);
+        let until = self.host.now().saturating_add(context.deadline.unwrap_or(limits.deadline));
         let weight = self.weight(payload);
         let slot = match self.slots.try_acquire_many(weight) {
             Ok(slot) => slot,

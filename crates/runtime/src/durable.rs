@@ -167,7 +167,8 @@ impl<S, E, H> DurableDispatch<S, E, H> {
             applied.reach(wanted).await;
             self.views.reach(wanted).await;
         };
-        let until = call.until.min(committer.host.now() + committer.limits.visible_wait);
+        let until =
+            call.until.min(committer.host.now().saturating_add(committer.limits.visible_wait));
         committer.deadlines.by(until, reached).await.map_err(|_| {
             Fault::new(
                 FaultCode::PositionNotReached,
@@ -302,7 +303,7 @@ impl<S, E, H> DurableDispatch<S, E, H> {
             offset,
         });
         report.visible = self.views.are_nearly_at(offset).await || {
-            let until = committer.host.now() + committer.limits.visible_wait;
+            let until = committer.host.now().saturating_add(committer.limits.visible_wait);
             committer.deadlines.by(until, self.views.reach(offset)).await.is_ok()
         };
     }

@@ -62,6 +62,12 @@ impl Limits {
         refuse_zero("limits.deadline", self.deadline.is_zero());
         refuse_zero("limits.delivery_attempts", self.delivery_attempts == 0);
         refuse_zero("limits.keys", self.keys == 0);
+        let most = 1 << 24;
+        if self.in_flight > most {
+            let why = format!("it must be at most {most}; a node is at its capacity long before");
+            let value = self.in_flight.to_string();
+            faults.push(StartFault::BadOption { option: "limits.in_flight", value, why });
+        }
         // One entry carries an answer with its events, and a log takes entries of 16 MiB.
         let most = 4 << 20;
         for (option, bytes) in [

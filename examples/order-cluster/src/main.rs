@@ -8,6 +8,7 @@ use catga::prelude::*;
 use clap::Parser;
 use order_cluster::{routes::routes, service::Orders};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -26,17 +27,17 @@ struct Options {
 #[tokio::main]
 async fn main() -> catga::Result<()> {
     Options::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // What is wrong with RUST_LOG is said and passed over.
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter.from_env_lossy())
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
-    let node = Catga::builder()
-        .name(std::env::var("NODE_ID").unwrap_or_else(|_| "node1".to_owned()))
-        .service(|n| Orders { book: n.projection() })
-        .start()
-        .await?;
+    let name = std::env::var_os("NODE_ID")
+        .map_or_else(|| "node1".to_owned(), |name| name.to_string_lossy().into_owned());
+    let node =
+        Catga::builder().name(name).service(|n| Orders { book: n.projection() }).start().await?;
     catga::serve(node, routes()).await?;
     Ok(())
 }
