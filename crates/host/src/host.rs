@@ -2,9 +2,10 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Listener, Task};
+use crate::{Files, Listener, Task};
 
 /// A future behind a pointer, as ports return them.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -21,6 +22,10 @@ pub trait Host: fmt::Debug + Send + Sync + 'static {
     /// Runs `task` until it ends. `name` says in logs what it is.
     fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task;
 
+    /// Runs `task` on a thread of its own, where it may block: it holds up only itself and what it
+    /// spawns through the runtime that it finds there. In a simulation it is a task like others.
+    fn spawn_thread(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task;
+
     /// Monotonic time since some fixed moment.
     fn now(&self) -> Duration;
 
@@ -35,4 +40,7 @@ pub trait Host: fmt::Debug + Send + Sync + 'static {
 
     /// Listens for connections on `address`.
     fn listen(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Listener>>;
+
+    /// The machine's files.
+    fn files(&self) -> Arc<dyn Files>;
 }

@@ -1,15 +1,22 @@
+use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::{Accept, BoxFuture, Connection, Host, Listener, Task, TaskEnd, TaskHandle};
+use crate::{
+    Accept, BoxFuture, Connection, Disk, Files, Host, Listener, Task, TaskEnd, TaskHandle,
+};
 
 /// The machine itself, through the tokio runtime that it was made in.
 #[derive(Clone, Debug)]
@@ -33,6 +40,35 @@ impl Host for TokioHost {
         Task::new(Joined { name, handle: self.runtime.spawn(task) })
     }
 
+    /// The thread has a runtime of its own. Aborted, it ends at the task's next await.
+    fn spawn_thread(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
+        let (ended, end) = oneshot::channel();
+        let (abort, aborted) = oneshot::channel::<()>();
+        let run = move || {
+            let runtime = Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.expect("the machine has room for one more runtime");
+            // What the task spawned there ends with the runtime, before anybody hears of the end.
+            let done = catch_unwind(AssertUnwindSafe(|| {
+                runtime.block_on(async {
+                    tokio::select! {
+                        biased;
+                        Ok(()) = aborted => TaskEnd::Aborted,
+                        () = task => TaskEnd::Finished,
+                    }
+                })
+            }));
+            drop(runtime);
+            // Nobody has to be waiting.
+            let _ = ended.send(done.unwrap_or_else(|panic| panicked(name, &*panic)));
+        };
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+        // Dropped with the thread that did not start, `ended` says so to whoever waits.
+        if let Err(error) = thread {
+            tracing::error!(thread = name, %error, "the machine gave no thread");
+        }
+        Task::new(OnThread { abort: Mutex::new(Some(abort)), end })
+    }
+
     fn now(&self) -> Duration {
         self.start.elapsed()
     }
@@ -53,6 +89,34 @@ impl Host for TokioHost {
 
     fn listen(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Listener>> {
         Box::pin(async move { Ok(Listener::new(Tcp(TcpListener::bind(address).await?))) })
+    }
+
+    fn files(&self) -> Arc<dyn Files> {
+        Arc::new(Disk)
+    }
+}
+
+fn panicked(name: &str, panic: &(dyn Any + Send)) -> TaskEnd {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    TaskEnd::Panicked(format!("task `{name}`: {}", said.unwrap_or("it panicked")))
+}
+
+/// A task on a thread of its own.
+struct OnThread {
+    abort: Mutex<Option<oneshot::Sender<()>>>,
+    end: oneshot::Receiver<TaskEnd>,
+}
+
+impl TaskHandle for OnThread {
+    fn abort(&self) {
+        let abort = self.abort.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A task that has ended needs no telling.
+        let _ = abort.map(|abort| abort.send(()));
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<TaskEnd> {
+        Pin::new(&mut self.end).poll(cx).map(|end| end.unwrap_or(TaskEnd::Aborted))
     }
 }
 
@@ -116,5 +180,19 @@ mod tests {
         assert_eq!(task.await, TaskEnd::Aborted);
         let task = host.spawn("panics", Box::pin(async { panic!("oh") }));
         assert!(matches!(task.await, TaskEnd::Panicked(_)));
+    }
+
+    #[tokio::test]
+    async fn a_thread_may_block_and_tells_how_it_ended() {
+        let host = TokioHost::current();
+        let (sent, received) = std::sync::mpsc::channel();
+        let blocks = host.spawn_thread("blocks", Box::pin(async move { _ = received.recv() }));
+        sent.send(()).expect("it waits, and this thread goes on");
+        assert_eq!(blocks.await, TaskEnd::Finished);
+        let task = host.spawn_thread("waits", Box::pin(std::future::pending()));
+        task.abort();
+        assert_eq!(task.await, TaskEnd::Aborted);
+        let task = host.spawn_thread("panics", Box::pin(async { panic!("oh") }));
+        assert_eq!(task.await, TaskEnd::Panicked("task `panics`: oh".to_owned()));
     }
 }

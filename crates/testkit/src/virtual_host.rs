@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use catga_core::Timestamp;
-use catga_host::{BoxFuture, Host, Listener, Task, TokioHost};
+use catga_host::{BoxFuture, Files, Host, Listener, Task, TokioHost};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -125,6 +125,10 @@ impl Host for VirtualHost {
         Task::new(Running { name, handle })
     }
 
+    fn spawn_thread(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
+        self.spawn(name, task)
+    }
+
     fn now(&self) -> Duration {
         self.tokio.now()
     }
@@ -144,6 +148,10 @@ impl Host for VirtualHost {
 
     fn listen(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Listener>> {
         self.tokio.listen(address)
+    }
+
+    fn files(&self) -> Arc<dyn Files> {
+        self.tokio.files()
     }
 }
 

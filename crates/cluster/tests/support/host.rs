@@ -1,9 +1,9 @@
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use catga_host::{BoxFuture, Host, Listener, Task, TokioHost};
+use catga_host::{BoxFuture, Files, Host, Listener, Task, TokioHost};
 
 use super::Random;
 
@@ -25,6 +25,10 @@ impl Host for SimHost {
         self.tokio.spawn(name, task)
     }
 
+    fn spawn_thread(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
+        self.tokio.spawn(name, task)
+    }
+
     fn now(&self) -> Duration {
         self.tokio.now()
     }
@@ -43,5 +47,9 @@ impl Host for SimHost {
 
     fn listen(&self, _: SocketAddr) -> BoxFuture<'static, io::Result<Listener>> {
         Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+
+    fn files(&self) -> Arc<dyn Files> {
+        self.tokio.files()
     }
 }
