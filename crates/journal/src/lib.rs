@@ -18,6 +18,7 @@ mod memory_log;
 
 mod history;
 mod replica;
+pub mod segment;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

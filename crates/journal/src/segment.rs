@@ -1,0 +1,29 @@
+//! Segment files: the one format of everything that is kept on disk.
+//!
+//! A file is a [`Head`] and then frames, each with a checksum, its length, its position in what
+//! the file is a part of, and its own place in the file. So a frame that was torn, changed,
+//! displaced, or left over from a former use of the bytes is told from a good one.
+//!
+//! Frames are written in batches by a [`SegmentWriter`]; the first frame of each batch says how
+//! far the file was synced before it. By that, [`Scan`] tells a *torn tail* (what a loss of power
+//! left of writes that nobody was told of) from *damage* (something that was safe and no longer
+//! is): the one is cut, the other must never be passed over.
+
+mod error;
+mod frame;
+mod head;
+mod reader;
+mod scan;
+mod whole;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::SegmentError;
+pub use frame::{Frame, FrameKind};
+pub use head::{FileKind, Head};
+pub use reader::SegmentReader;
+pub use scan::{Scan, Tail};
+pub use whole::{read_whole, write_whole};
+pub use writer::SegmentWriter;

@@ -1,0 +1,66 @@
+use std::path::Path;
+
+use bytes::Bytes;
+use catga_host::{Files, Open};
+
+use super::frame::{FRAME_BYTES, end_of, put};
+use super::head::HEAD_BYTES;
+use super::{FileKind, FrameKind, Head, SegmentError, SegmentReader};
+
+/// Puts a small file in the place of another in one step: a single frame with `payload`. It and
+/// its name are durable when this returns; until then the former file is whole.
+///
+/// # Errors
+/// When the machine refuses. The former file is as it was.
+pub async fn write_whole(
+    files: &dyn Files,
+    path: &Path,
+    kind: FileKind,
+    position: u64,
+    payload: &[u8],
+) -> Result<(), SegmentError> {
+    let io = |error| SegmentError::io(path, error);
+    let new = path.with_extension("new");
+    let salt = catga_core::payload_hash(payload);
+    let mut bytes = Head { kind, first: position, salt, note: 0 }.encode().to_vec();
+    put(&mut bytes, salt, HEAD_BYTES as u64, FrameKind::OWNER, position, &[payload]);
+    // What an attempt before left behind.
+    match files.remove(&new) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
+    let file = files.open(&new, Open::Create).map_err(io)?;
+    let written = match file.write_at(&bytes, 0) {
+        Ok(()) => file.sync().await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = written {
+        let _ = files.remove(&new);
+        return Err(io(error));
+    }
+    files.rename(&new, path).map_err(io)?;
+    files.sync_dir(path.parent().unwrap_or(Path::new(""))).await.map_err(io)
+}
+
+/// Reads what [`write_whole`] wrote: position and payload. None if there is no such file.
+///
+/// # Errors
+/// When it cannot be read, is damaged, or is of another kind.
+pub fn read_whole(
+    files: &dyn Files,
+    path: &Path,
+    kind: FileKind,
+) -> Result<Option<(u64, Bytes)>, SegmentError> {
+    let reader = match SegmentReader::open(files, path, kind) {
+        Ok(reader) => reader,
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let frame = reader.read(HEAD_BYTES as u64)?;
+    let len = reader.file.len().map_err(|error| SegmentError::io(path, error))?;
+    if len != end_of(HEAD_BYTES as u64, frame.payload.len()) {
+        return Err(reader.damaged(len, "the file has another length than its frame"));
+    }
+    debug_assert!(frame.at + FRAME_BYTES as u64 <= len);
+    Ok(Some((frame.position, frame.payload)))
+}
