@@ -69,7 +69,13 @@
 //! # Virtual clocks
 //!
 //! [`run`](run()) gives a test a [`VirtualHost`]: a day passes at once, the wall clock can go
-//! backwards, the machine can crash, and the same seed gives the same run.
+//! backwards, the machine can crash, and the same seed gives the same run: its [`Trace`] says so.
+//!
+//! # Simulated disks
+//!
+//! The machine's files are on a [`SimDisk`](disk::SimDisk): it loses at a
+//! [power cut](VirtualHost::power_cut) what nobody made durable, and can be full, slow or broken.
+//! [`CrashStates`](disk::CrashStates) tries a loss of power after each change of a recorded run.
 
 mod blocking;
 mod clock;
@@ -83,8 +89,10 @@ mod written;
 mod given;
 mod then;
 
+pub mod disk;
 mod run;
 mod tasks;
+mod trace;
 mod virtual_host;
 
 pub use blocking::block_on;
@@ -93,4 +101,5 @@ pub use events::{Events, IntoEvents};
 pub use given::{Enter, Given, given};
 pub use run::run;
 pub use then::Then;
+pub use trace::Trace;
 pub use virtual_host::VirtualHost;

@@ -8,9 +8,10 @@ use crate::blocking::paused_runtime;
 /// Runs `test` on a machine of its own with virtual clocks, whose randomness follows from `seed`.
 ///
 /// The same seed gives the same run, as far as everything goes through the
-/// [`Host`](catga_host::Host): ids, incarnations, waits and the order of timers do. What a program
+/// [`Host`](catga_host::Host): ids, incarnations, waits, the order of timers and the disk do. What a program
 /// takes past it (the iteration order of a `HashMap`, the branch that `tokio::select!` tries
-/// first) may differ from run to run.
+/// first) may differ from run to run. The [`trace`](VirtualHost::trace) shows it: two runs of one
+/// seed whose [hashes](crate::Trace::hash) differ are not the same.
 ///
 /// ```
 /// use std::time::Duration;

@@ -10,15 +10,21 @@ use catga_host::{BoxFuture, Files, Host, Listener, Task, TokioHost};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+use crate::Trace;
 use crate::clock::START;
+use crate::disk::{Lost, SimDisk};
 use crate::tasks::{Running, Tasks};
 
-/// A machine for tests: its clocks are virtual, its randomness follows from a seed, and it can
-/// crash.
+/// A machine for tests: its clocks are virtual, its randomness follows from a seed, its disk is
+/// simulated, and it can crash.
 ///
 /// Time stands still while anything runs, and jumps to the next timer once everything waits: a day
 /// passes at once, every timer in its order. Connections are real ones over loopback; time does
 /// not wait for them.
+///
+/// Of its process, [`crash`](Self::crash) ends everything; [`power_cut`](Self::power_cut) takes
+/// from the [disk](Self::disk) what was not durable too. What is started afterwards, on this
+/// machine or on [another with its disk](Self::with_disk), finds what is left.
 ///
 /// [`run`](crate::run()) makes it. In a test with a runtime of its own,
 /// `#[tokio::test(start_paused = true)]`, make it with [`new`](Self::new).
@@ -34,15 +40,30 @@ pub struct VirtualHost {
     wall_base_ms: AtomicU64,
     /// Locked to add, list or end tasks, never while one runs.
     tasks: Mutex<Tasks>,
+    disk: SimDisk,
 }
 
+/// Makes of a machine's seed that of its disk: odd, so that different ones stay different.
+const DISK_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
 impl VirtualHost {
-    /// A machine on the current tokio runtime, which must be of one thread and paused. Its wall
+    /// A machine with an empty disk, on the current tokio runtime, which must be of one thread and paused. Its wall
     /// clock starts at 2026-01-01T00:00:00Z.
     ///
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new(seed: u64) -> Arc<Self> {
+        // What the disk draws must not be what the machine draws.
+        Self::with_disk(seed, SimDisk::new(seed.wrapping_mul(DISK_SEED)))
+    }
+
+    /// A machine as [`new`](Self::new) makes it, with the disk of an earlier one: what ran there
+    /// should have [ended](Self::crash).
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn with_disk(seed: u64, disk: SimDisk) -> Arc<Self> {
+        disk.trace().note(format_args!("machine {seed}"));
         Arc::new(Self {
             seed,
             tokio: TokioHost::current(),
@@ -50,6 +71,7 @@ impl VirtualHost {
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
             wall_base_ms: AtomicU64::new(START.as_millis()),
             tasks: Mutex::new(Tasks::default()),
+            disk,
         })
     }
 
@@ -94,13 +116,40 @@ impl VirtualHost {
         self.lock_tasks().running()
     }
 
+    /// The disk, to break it or to look at it.
+    pub fn disk(&self) -> &SimDisk {
+        &self.disk
+    }
+
+    /// What happens here, so far as it is noted: tasks that start, crashes, and everything that
+    /// happens to the disk. It is the disk's, and goes along with it to another machine.
+    pub fn trace(&self) -> Trace {
+        self.disk.trace()
+    }
+
     /// Ends every task that runs here where it stands, as the death of the process would; what
-    /// they held is dropped when this returns. What is spawned later runs.
+    /// they held is dropped when this returns. Files that are open are dead, locks are free, and
+    /// what was written can be read. What is spawned later runs.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the tasks ended or about to end.
     pub async fn crash(&self) {
+        self.stop(Lost::None).await;
+    }
+
+    /// Ends every task as [`crash`](Self::crash) does, because the power goes: of what was not
+    /// durable [some part is lost](SimDisk::crash).
+    ///
+    /// # Cancel safety
+    /// As of [`crash`](Self::crash).
+    pub async fn power_cut(&self) {
+        self.stop(Lost::Some).await;
+    }
+
+    async fn stop(&self, lost: Lost) {
         let tasks = self.lock_tasks().abort();
+        // At once: what the tasks do while they are dropped, a dead process does not do.
+        self.disk.crash_losing(lost);
         // Each ends when the runtime comes to it next; this one waits its turn among them. Not for
         // what is spawned meanwhile, which may run for ever.
         while !tasks.iter().all(AbortHandle::is_finished) {
@@ -119,6 +168,7 @@ impl VirtualHost {
 
 impl Host for VirtualHost {
     fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
+        self.disk.trace().note(format_args!("spawn {name}"));
         // Not under the lock: a runtime that is gone drops the task here and now.
         let handle = self.runtime.spawn(task);
         self.lock_tasks().add(name, handle.abort_handle());
@@ -151,7 +201,7 @@ impl Host for VirtualHost {
     }
 
     fn files(&self) -> Arc<dyn Files> {
-        self.tokio.files()
+        Arc::new(self.disk.clone())
     }
 }
 

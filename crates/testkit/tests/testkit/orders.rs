@@ -101,7 +101,7 @@ pub(crate) enum OrderError {
 }
 
 /// How many orders each customer has.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct OrderBook(HashMap<String, usize>);
 
 #[projection(name = "orders", version = 1)]

@@ -38,6 +38,7 @@ fn trace(seed: u64) -> Vec<String> {
             let replied = node.send(create("ann")).reported().await;
             trace.push(format!("{:?} {:?} {replied:?}", host.now(), node.rolling_hash()));
         }
+        trace.push(format!("{:?}", host.trace()));
         trace
     })
 }
