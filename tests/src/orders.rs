@@ -126,7 +126,7 @@ pub enum OrderError {
 }
 
 /// The read model.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct OrderBook {
     orders: HashMap<OrderId, Order>,
     by_customer: HashMap<String, usize>,

@@ -9,7 +9,7 @@ use catga_tests::orders::*;
 use catga_tests::wait_until;
 
 /// Panics at the third order.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Fragile {
     seen: u32,
 }
@@ -76,7 +76,7 @@ static GATE: OnceLock<Mutex<mpsc::Receiver<()>>> = OnceLock::new();
 #[derive(Default)]
 struct Slow(u32);
 
-#[projection(name = "slow", version = 1)]
+#[projection(name = "slow", version = 1, checkpoint = false)]
 impl Slow {
     fn created(&mut self, _event: &OrderCreated) {
         let gate = GATE.get().expect("set by the test").lock().expect("one reader");

@@ -49,7 +49,7 @@ impl Copied {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct OtherBook;
 
 #[projection(name = "orders", version = 1)]

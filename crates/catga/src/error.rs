@@ -17,6 +17,14 @@ enum Kind {
 }
 
 impl Error {
+    /// The error of the machine, if it is one.
+    pub fn io(&self) -> Option<&std::io::Error> {
+        match &self.0 {
+            Kind::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+
     fn inner(&self) -> &(dyn std::error::Error + 'static) {
         match &self.0 {
             Kind::Start(error) => error,

@@ -77,6 +77,37 @@ mod tests {
     }
 
     #[test]
+    fn a_read_model_may_have_maps_with_any_keys() {
+        use std::collections::{BTreeMap, HashMap};
+
+        #[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        struct Place {
+            row: u8,
+            column: Option<String>,
+        }
+        #[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        struct OrderId(uuid::Uuid);
+        #[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        struct Customer(String);
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Book {
+            orders: HashMap<OrderId, Vec<Customer>>,
+            customers: HashMap<Customer, u64>,
+            places: BTreeMap<Place, (u8, bool)>,
+            pairs: BTreeMap<(u64, String), ()>,
+        }
+        let place = |row| Place { row, column: Some("a".to_owned()) };
+        let book = Book {
+            orders: [(OrderId(uuid::Uuid::from_u128(7)), vec![Customer("ann".to_owned())])].into(),
+            customers: [(Customer("ann".to_owned()), 1), (Customer(String::new()), 2)].into(),
+            places: [(place(1), (1, true)), (place(2), (2, false))].into(),
+            pairs: [((1, "one".to_owned()), ())].into(),
+        };
+        assert_eq!(through::<MessagePack, _, Book>(&book), Ok(book));
+    }
+
+    #[test]
     fn bytes_that_are_too_deep_too_long_or_torn_are_an_error() {
         // A million nested arrays.
         let deep = vec![0x91; 1 << 20];

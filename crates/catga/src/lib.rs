@@ -59,31 +59,37 @@
 //! ```
 
 mod catga;
+#[cfg(feature = "cluster")]
+mod data_dir;
 mod error;
 mod formats;
 #[cfg(all(doctest, feature = "http"))]
 mod readme;
 
 pub mod prelude;
+#[cfg(feature = "cluster")]
+pub mod tools;
 
 #[doc(hidden)]
 pub mod __private;
 
 pub use crate::catga::Catga;
+#[cfg(feature = "cluster")]
+pub use crate::data_dir::{DataDir, OnDisk};
 pub use crate::error::{Error, Result};
 #[cfg(feature = "json")]
 pub use crate::formats::Json;
 pub use crate::formats::MessagePack;
 
 pub use catga_core::{
-    Aggregate, Answer, Call, Class, Command, CommandKind, Condition, Context, Contract,
-    ContractList, DecodeError, Delivery, DomainError, Durable, Each, EncodeError, Event, EventMeta,
-    Failure, Fault, FaultCode, FaultKind, FieldFault, FieldFaults, FoldError, Folds, Format,
-    Handle, Identity, Kind, Layer, Loaded, Message, MessageId, NoError, NodeName, Offers, Offset,
-    Outcome, ParsePositionError, Plain, Position, Projection, Quarantined, Query, QueryKind,
-    ReadLevel, RecordedEvent, RefusalKind, Registrar, Replied, Report, Request, Scope, Service,
-    SessionId, Settled, Stack, StartFrom, Stream, StreamEvent, StreamKey, StreamName, Subscriber,
-    SubscriberError, Tag, Timestamp, TraceContext, Tx, View, Wire,
+    Aggregate, Answer, Call, Checkpointed, Class, Command, CommandKind, Condition, Context,
+    Contract, ContractList, DecodeError, Delivery, DomainError, Durable, Each, EncodeError, Event,
+    EventMeta, Failure, Fault, FaultCode, FaultKind, FieldFault, FieldFaults, FoldError, Folds,
+    Format, Handle, Identity, Kind, Layer, Loaded, Message, MessageId, NoError, NodeName, Offers,
+    Offset, Outcome, ParsePositionError, Plain, Position, Projection, Quarantined, Query,
+    QueryKind, ReadLevel, RecordedEvent, RefusalKind, Registrar, Replied, Report, Request, Scope,
+    Service, SessionId, Settled, Stack, StartFrom, Stream, StreamEvent, StreamKey, StreamName,
+    Subscriber, SubscriberError, Tag, Timestamp, TraceContext, Tx, View, Wire,
 };
 pub use catga_host as host;
 #[cfg(feature = "http")]
@@ -97,6 +103,6 @@ pub use catga_macros::{
 pub use catga_runtime::{
     Asking, Backend, Builder, CallOptions, Client, ClusterStatus, ClusterView, Health, Limits,
     MemberState, MemberStatus, Memory, Node, NodeState, Parts, ProjectionStatus, Sending,
-    StartError, StartFault, SubscriberState, SubscriberStatus, Wiring,
+    StartError, StartFault, SubscriberState, SubscriberStatus, ViewStore, Wiring,
 };
 pub use uuid::Uuid;

@@ -1,5 +1,7 @@
 //! What a program names: `use catga::prelude::*;`.
 
+#[cfg(feature = "cluster")]
+pub use crate::OnDisk;
 pub use crate::{
     Answer, CallOptions, Catga, Client, Command, Delivery, DomainError, Event, EventMeta, Failure,
     Fault, FieldFaults, Id, NoError, Node, Query, Tag, Timestamp, Tx, Uuid, View, aggregate,

@@ -33,6 +33,11 @@ impl Batch {
         self.answers.push(answer);
     }
 
+    /// True if there is nobody to answer and nothing to apply.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.answers.is_empty()
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.entries.len() >= ENTRIES_MAX || self.bytes >= BYTES_MAX
     }

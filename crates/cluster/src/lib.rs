@@ -13,22 +13,35 @@ mod rt;
 mod tasks;
 mod watch;
 
+mod applying;
 mod batch;
 mod machine;
 mod snapshot;
 
 mod answers;
+mod ground;
 mod options;
 mod raft_log;
+mod storage;
 mod tenure;
 
+mod alone;
+mod data_dir;
+mod no_peers;
+
+pub use alone::{AloneOptions, open_alone};
 pub use config::{LogId, Membership, Raft, TypeConfig, Vote};
+pub use data_dir::{DataDir, DataDirError, Identity, Inspection};
 pub use entry::Entry;
+pub use ground::{Ground, Store};
 pub use machine::{Machine, View};
 pub use node::{Node, NodeId, StoreId};
 pub use options::Options;
-pub use raft_log::{OpenError, RaftLog};
+pub use raft_log::{OpenError, Progress, RaftLog};
 pub use rt::Rt;
 pub use snapshot::{Snapshot, SnapshotStore};
+pub use storage::{
+    LogStorage, SnapshotError, SnapshotFiles, StorageError, StorageOptions, verify_log,
+};
 pub use tasks::Tasks;
 pub use watch::{FifoWatch, Receiver, Sender};

@@ -2,12 +2,14 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use catga_journal::{Applier, LogSnapshot};
+use catga_host::Host;
+use catga_journal::{Applier, LogSnapshot, PendingSnapshot};
 use futures_util::{Stream, StreamExt};
 use openraft::alias::SnapshotMetaOf;
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, RaftSnapshotBuilder, SnapshotMeta};
 
+use crate::applying::Applying;
 use crate::batch::{Batch, log_index};
 use crate::{LogId, Membership, Snapshot, SnapshotStore, TypeConfig};
 
@@ -17,8 +19,7 @@ use crate::{LogId, Membership, Snapshot, SnapshotStore, TypeConfig};
 /// entries that Raft makes for itself, and who its members are, is kept here and in the snapshots;
 /// a restart finds it out again from the last snapshot and the log.
 pub struct Machine {
-    /// Never locked, only taken by `&mut`: openraft wants a `Sync` machine, an applier is not.
-    applier: Mutex<Box<dyn Applier>>,
+    applier: Applying,
     snapshots: Arc<dyn SnapshotStore>,
     applied: Option<LogId>,
     membership: Membership,
@@ -26,10 +27,15 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine that delivers to `applier` and keeps snapshots in `snapshots`.
-    pub fn new(applier: Box<dyn Applier>, snapshots: Arc<dyn SnapshotStore>) -> Self {
+    /// A machine that delivers to `applier`, on a thread of its own, and keeps snapshots in
+    /// `snapshots`.
+    pub fn new(
+        host: &Arc<dyn Host>,
+        applier: Box<dyn Applier>,
+        snapshots: Arc<dyn SnapshotStore>,
+    ) -> Self {
         Self {
-            applier: Mutex::new(applier),
+            applier: Applying::start(host, applier),
             snapshots,
             applied: None,
             membership: Membership::default(),
@@ -37,26 +43,16 @@ impl Machine {
         }
     }
 
-    fn applier(&mut self) -> &mut dyn Applier {
-        let applier = self.applier.get_mut();
-        &mut **applier.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn apply_batch(&mut self) -> io::Result<()> {
-        let applier = self.applier.get_mut();
-        let applier = applier.unwrap_or_else(PoisonError::into_inner);
-        self.batch.apply(&mut **applier)
+    async fn apply_batch(&mut self) -> io::Result<()> {
+        self.applier.apply(std::mem::take(&mut self.batch)).await
     }
 
     /// The state as of now, for a snapshot.
-    fn view(&mut self) -> View {
+    async fn view(&mut self) -> View {
         let meta =
             SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() };
-        let snapshot = self.applier().snapshot().map_err(io::Error::other);
-        View {
-            snapshot: Some(snapshot.map(|snapshot| Snapshot { meta, snapshot })),
-            store: Arc::clone(&self.snapshots),
-        }
+        let pending = self.applier.snapshot().await;
+        View { pending: Mutex::new(Some((meta, pending))), store: Arc::clone(&self.snapshots) }
     }
 }
 
@@ -86,21 +82,22 @@ impl RaftStateMachine<TypeConfig> for Machine {
             }
             self.applied = Some(entry.log_id);
             if self.batch.is_full() {
-                self.apply_batch()?;
+                self.apply_batch().await?;
             }
         }
-        self.apply_batch()
+        if self.batch.is_empty() { Ok(()) } else { self.apply_batch().await }
     }
 
     async fn try_create_snapshot_builder(&mut self, force: bool) -> Option<View> {
         // Ahead while the log is replayed at a start: such a snapshot would hold more than it
         // says. That is safe, since entries held are not applied again, but no use.
-        let ahead = self.applier().applied() > self.applied.as_ref().map(log_index);
-        (force || !ahead).then(|| self.view())
+        let applied = self.applier.applied().await.ok().flatten();
+        let ahead = applied > self.applied.as_ref().map(log_index);
+        if force || !ahead { Some(self.view().await) } else { None }
     }
 
     async fn get_snapshot_builder(&mut self) -> View {
-        self.view()
+        self.view().await
     }
 
     async fn install_snapshot(
@@ -114,11 +111,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
             let (meta, snapshot) = (meta.clone(), snapshot.clone());
             self.snapshots.save(Snapshot { meta, snapshot }).await?;
         }
-        // An applier that kept its state over a restart may hold more already.
-        let applier = self.applier();
-        if snapshot.upto >= applier.applied() {
-            applier.install(snapshot).map_err(io::Error::other)?;
-        }
+        self.applier.install(snapshot).await?;
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         Ok(())
@@ -135,10 +128,13 @@ impl fmt::Debug for Machine {
     }
 }
 
+/// What belongs to the state, and the state that was set aside.
+type Begun = (SnapshotMetaOf<TypeConfig>, io::Result<PendingSnapshot>);
+
 /// A state as it was at one moment; saving it does not hold up the machine.
 pub struct View {
-    /// Taken when it is built.
-    snapshot: Option<io::Result<Snapshot>>,
+    /// Taken when it is built. Never locked: openraft wants a `Sync` builder.
+    pending: Mutex<Option<Begun>>,
     store: Arc<dyn SnapshotStore>,
 }
 
@@ -146,9 +142,11 @@ impl RaftSnapshotBuilder<TypeConfig> for View {
     type SnapshotData = LogSnapshot;
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
-        let snapshot = self.snapshot.take();
-        let snapshot =
-            snapshot.ok_or_else(|| io::Error::other("this view was built already"))??;
+        let built = || io::Error::other("this view was built already");
+        let pending = self.pending.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let (meta, pending) = pending.take().ok_or_else(built)?;
+        let snapshot = pending?.build().await.map_err(io::Error::other)?;
+        let snapshot = Snapshot { meta, snapshot };
         self.store.save(snapshot.clone()).await?;
         Ok(snapshot)
     }

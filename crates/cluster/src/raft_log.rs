@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use catga_core::Fault;
+use catga_core::{Fault, FaultCode};
+use catga_host::Host;
 use catga_journal::{
     AppendError, Applier, Guarantees, Leadership, Log, LogIndex, LogSnapshot, Refusal, Survives,
 };
@@ -13,14 +14,14 @@ use openraft::async_runtime::{Instant, Select2, Select3, WatchReceiver};
 use openraft::errors::{Fatal, InitializeError, RaftError};
 use openraft::network::{NetSnapshot, RaftNetworkFactory};
 use openraft::storage::RaftLogStorage;
-use openraft::{AsyncRuntime, ConfigError, LogIdOptionExt, ReadPolicy};
-use tokio::sync::Semaphore;
+use openraft::{AsyncRuntime, ConfigError, LogIdOptionExt, ReadPolicy, ServerState};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::answers::{self, Next};
 use crate::batch::log_index;
 use crate::config::raft_config;
 use crate::tenure::Tenure;
-use crate::{Entry, Machine, Node, NodeId, Options, Raft, Rt, SnapshotStore, Tasks, TypeConfig};
+use crate::{Entry, Ground, Machine, Node, NodeId, Options, Raft, Rt, Store, Tasks, TypeConfig};
 
 /// How soon a leader that has not heard from its quorum is asked again: about one round trip.
 const RETRY_AFTER: Duration = Duration::from_millis(1);
@@ -36,6 +37,23 @@ pub struct RaftLog {
     /// leader without a quorum does not collect entries.
     room: Semaphore,
     stopped: AtomicBool,
+    ground: Arc<dyn Ground>,
+    /// Keeps the thread that Raft runs on; dropped, it ends.
+    thread: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+/// How far the log of a node is, by the indexes of its entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The last entry.
+    pub last: Option<u64>,
+    /// The last one that was applied.
+    pub applied: Option<u64>,
+    /// What the newest snapshot covers.
+    pub snapshot: Option<u64>,
+    /// What was dropped.
+    pub purged: Option<u64>,
 }
 
 /// Why a log was not opened.
@@ -46,22 +64,26 @@ pub enum OpenError {
     #[error("open the log with these options")]
     Options(#[source] ConfigError),
     /// What is stored cannot be read, or contradicts itself.
-    #[error("open the log on what is stored")]
-    Stored(#[source] Fatal<TypeConfig>),
+    #[error("open the log on what is stored: {0}")]
+    Stored(Fatal<TypeConfig>),
+    /// The machine gave no thread to run on, or it ended.
+    #[error("open the log on a thread of its own")]
+    Thread,
 }
 
 impl RaftLog {
-    /// Starts the node that `options` names, on what `storage` and `snapshots` hold.
+    /// Starts the node that `options` names, on what `store` holds.
     ///
-    /// It delivers to `applier` what that does not hold yet. A node that never was a member waits
-    /// until it is made one, or until [`initialize`](Self::initialize).
+    /// Raft runs on a thread of its own. It delivers to `applier` what that does not hold yet. A
+    /// node that never was a member waits until it is made one, or until
+    /// [`initialize`](Self::initialize).
     ///
     /// # Errors
     /// See [`OpenError`].
     pub async fn open<S, N>(
+        host: &Arc<dyn Host>,
         options: Options,
-        storage: S,
-        snapshots: Arc<dyn SnapshotStore>,
+        store: Store<S>,
         network: N,
         applier: Box<dyn Applier>,
     ) -> Result<Self, OpenError>
@@ -71,16 +93,35 @@ impl RaftLog {
         N::Network: NetSnapshot<TypeConfig, SnapshotData = LogSnapshot>,
     {
         let config = Arc::new(raft_config(&options).map_err(OpenError::Options)?);
-        let machine = Machine::new(applier, snapshots);
+        let Store { log, snapshots, ground } = store;
+        let machine = Machine::new(host, applier, snapshots);
         let tasks = Tasks::default();
-        let start = Raft::new(options.id, config, network, storage, machine);
-        let raft = tasks.scope(Rt::seeded(options.seed, Box::pin(start))).await;
+        let (opened, open) = oneshot::channel();
+        let (thread, end) = oneshot::channel::<()>();
+        let run = {
+            let (tasks, id, seed) = (tasks.clone(), options.id, options.seed);
+            async move {
+                // However the thread ends, nothing of the node goes on.
+                let tasks = EndOnDrop(tasks);
+                let start = Box::pin(Raft::new(id, config, network, log, machine));
+                let raft = tasks.0.scope(Rt::seeded(seed, start)).await;
+                let runs = raft.is_ok();
+                if opened.send(raft).is_ok() && runs {
+                    // Everything else that Raft does runs in tasks of this thread.
+                    let _ = end.await;
+                }
+            }
+        };
+        drop(host.spawn_thread("raft", Box::pin(run)));
+        let raft = open.await.map_err(|_| OpenError::Thread)?;
         let log = Self {
             raft: raft.map_err(OpenError::Stored)?,
             tasks,
             room: Semaphore::new(options.pending_max),
             options,
             stopped: AtomicBool::new(false),
+            ground,
+            thread: Mutex::new(Some(thread)),
         };
         log.elect_if_alone().await.map_err(OpenError::Stored)?;
         Ok(log)
@@ -97,6 +138,59 @@ impl RaftLog {
         self.raft.initialize(members).await
     }
 
+    /// Makes a cluster of `members`, unless this node is a member of one.
+    ///
+    /// # Errors
+    /// When the log has stopped, or this node is not among the members.
+    pub(crate) async fn initialize_if_new(
+        &self,
+        members: BTreeMap<NodeId, Node>,
+    ) -> Result<(), Fault> {
+        if self.raft.is_initialized().await.map_err(stopped)? {
+            return Ok(());
+        }
+        self.initialize(members).await.map_err(|error| Fault::internal(error.to_string()))
+    }
+
+    /// Ready once this node leads.
+    ///
+    /// # Errors
+    /// When the log has stopped.
+    pub(crate) async fn leads(&self) -> Result<(), Fault> {
+        let mut metrics = self.raft.server_metrics();
+        loop {
+            match metrics.borrow_watched().state {
+                ServerState::Leader => return Ok(()),
+                ServerState::Shutdown => return Err(failure(&self.raft)),
+                _ => {}
+            }
+            if metrics.changed().await.is_err() {
+                return Err(failure(&self.raft));
+            }
+        }
+    }
+
+    /// How far the log is.
+    pub fn progress(&self) -> Progress {
+        let metrics = self.raft.data_metrics();
+        let metrics = metrics.borrow_watched();
+        let index = |id: Option<crate::LogId>| id.map(|id| id.index);
+        Progress {
+            last: index(metrics.last_log),
+            applied: index(metrics.last_applied),
+            snapshot: index(metrics.snapshot),
+            purged: index(metrics.purged),
+        }
+    }
+
+    /// Has this node campaign, whoever leads.
+    ///
+    /// # Errors
+    /// When the log has stopped.
+    pub async fn campaign(&self) -> Result<(), Fault> {
+        self.raft.trigger().elect(false).await.map_err(stopped)
+    }
+
     /// The consensus itself, for those who bring it what its peers send.
     pub fn raft(&self) -> &Raft {
         &self.raft
@@ -106,6 +200,11 @@ impl RaftLog {
     pub fn abort(&self) {
         self.stopped.store(true, Ordering::Release);
         self.tasks.abort();
+        self.end_thread();
+    }
+
+    fn end_thread(&self) {
+        drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// A lone voter has nobody to wait for; it does not resume its old leadership either.
@@ -143,6 +242,26 @@ impl RaftLog {
         }
     }
 
+    /// Makes a snapshot of what is applied.
+    async fn make_snapshot(&self) -> Result<(), Fault> {
+        let applied = self.raft.watch_apply_progress().get();
+        let mut snapshots = self.raft.watch_snapshot_progress();
+        let covers = move |last: &Option<crate::LogId>| last.index() >= applied.index();
+        while !covers(&snapshots.get()) {
+            // One that was being built already may come first, so until it covers.
+            self.raft.trigger().snapshot().await.map_err(stopped)?;
+            let built = snapshots.wait_until(covers);
+            match Rt::select2(built, Rt::sleep(self.options.snapshot_timeout)).await {
+                Select2::First(_) => break,
+                Select2::Second(()) => {}
+            }
+            if self.stopped.load(Ordering::Acquire) {
+                return Err(Fault::internal("the log stopped before its snapshot was made"));
+            }
+        }
+        Ok(())
+    }
+
     /// Drops the log up to `upto`, behind a snapshot that covers it.
     async fn purge(&self, upto: LogIndex) -> Result<(), Fatal<TypeConfig>> {
         let applied = self.raft.watch_apply_progress().get();
@@ -164,6 +283,29 @@ impl RaftLog {
     }
 }
 
+/// Ends tasks when it is dropped.
+struct EndOnDrop(Tasks);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cold]
+fn stopped(error: Fatal<TypeConfig>) -> Fault {
+    Fault::new(FaultCode::LogUnavailable, format!("the log has stopped: {error}"))
+}
+
+/// Why the core does not run.
+#[cold]
+fn failure(raft: &Raft) -> Fault {
+    match raft.metrics().borrow_watched().running_state.clone() {
+        Err(fatal) => stopped(fatal),
+        Ok(()) => stopped(Fatal::Stopped),
+    }
+}
+
 impl Log for RaftLog {
     async fn append(&self, entry: Bytes) -> Result<LogIndex, AppendError> {
         let limit = self.options.entry_bytes_max;
@@ -173,8 +315,11 @@ impl Log for RaftLog {
         if self.stopped.load(Ordering::Acquire) {
             return Err(AppendError::Refused(Refusal::Stopped));
         }
-        let Ok(_room) = self.room.try_acquire() else {
+        if self.ground.is_full() {
             return Err(AppendError::Refused(Refusal::Full));
+        }
+        let Ok(_room) = self.room.try_acquire() else {
+            return Err(AppendError::Refused(Refusal::Overloaded));
         };
         let start = <Rt as AsyncRuntime>::Instant::now();
         let deadline = start + self.options.answer_timeout;
@@ -215,10 +360,37 @@ impl Log for RaftLog {
         answers::leadership(&self.raft.server_metrics().borrow_watched())
     }
 
+    async fn snapshot(&self) -> Result<(), Fault> {
+        self.make_snapshot().await
+    }
+
     async fn trim(&self, upto: LogIndex) {
         // The log keeps more than it must then, which the next trim makes good.
         if let Err(error) = self.purge(upto).await {
             tracing::debug!(%error, ?upto, "the log was not trimmed");
+        }
+    }
+
+    fn degraded(&self) -> Option<String> {
+        self.ground.is_full().then(|| {
+            "the disk has no room for the next segment of the log: commands are refused until it \
+             has"
+            .to_owned()
+        })
+    }
+
+    async fn failed(&self) -> Fault {
+        let mut metrics = self.raft.server_metrics();
+        loop {
+            let state = metrics.borrow_watched().state;
+            let ended = state == ServerState::Shutdown || metrics.changed().await.is_err();
+            if self.stopped.load(Ordering::Acquire) {
+                // It was told to.
+                return std::future::pending().await;
+            }
+            if ended {
+                return failure(&self.raft);
+            }
         }
     }
 
@@ -237,6 +409,8 @@ impl Log for RaftLog {
             tracing::warn!(%error, "a task of the log did not end as it should");
         }
         self.tasks.abort();
+        self.end_thread();
+        self.ground.close().await;
     }
 }
 

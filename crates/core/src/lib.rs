@@ -62,7 +62,7 @@ pub use message::{
 };
 pub use panics::{CatchPanic, panic_message};
 pub use position::{Offset, ParsePositionError, Position};
-pub use projection::{Projection, Quarantined, View, ViewCell};
+pub use projection::{Checkpointed, Projection, Quarantined, View, ViewCell};
 pub use registry::{Registry, TypeMap};
 pub use service::{Registrar, Service};
 pub use slot::{IN_PLACE_BYTES, Slot};

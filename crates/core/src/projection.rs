@@ -2,15 +2,29 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use crate::{Answer, Fault, FaultCode, FoldError, Offset, Position, RecordedEvent};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Answer, DecodeError, EncodeError, Fault, FaultCode, FoldError, Format, Offset, Position,
+    RecordedEvent,
+};
 
 /// A read model: a fold over the events of all streams, kept on every node.
 ///
 /// `#[projection(name = "orders", version = 1)]` on an impl block writes this: each method that
 /// takes an event is one step. Another version means folding again from the start.
 ///
-/// A projection is derived: it is never sent to a peer, and a fold must depend on nothing but the
-/// events.
+/// A projection is derived: it is never sent to a peer. Where the node keeps data, it is written
+/// to a local checkpoint from time to time and when the node stops in order, so that a start folds
+/// only what came after it.
+///
+/// # Contract
+/// 1. A fold depends on nothing but the state and the events.
+/// 2. What [`restore`](Self::restore) makes of the bytes of [`save`](Self::save) is read, folds and
+///    is saved as the state that was saved.
+/// 3. [`VERSION`](Self::VERSION) is raised when the folds changed, and when what is saved means
+///    something else than before.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a projection",
     note = "put `#[projection(name = \"…\", version = 1)]` on the impl block with its event methods"
@@ -28,6 +42,65 @@ pub trait Projection: Default + Send + Sync + 'static {
     /// # Errors
     /// When the event cannot be read; the projection is then quarantined at its position.
     fn fold(&mut self, event: &RecordedEvent) -> Result<(), FoldError>;
+
+    /// The state as bytes for a checkpoint; none if the projection takes no checkpoints and is
+    /// folded again from the start whenever the process starts.
+    ///
+    /// No fold goes on meanwhile, but reads do.
+    ///
+    /// # Errors
+    /// When the state cannot be expressed. The checkpoint before it is kept.
+    fn save(&self) -> Result<Option<Vec<u8>>, EncodeError> {
+        Ok(None)
+    }
+
+    /// The state that [`save`](Self::save) wrote, by this or an earlier build under the same
+    /// [`VERSION`](Self::VERSION); none if the projection takes no checkpoints.
+    ///
+    /// # Errors
+    /// When the bytes cannot be read. The projection is then folded again from the start.
+    fn restore(bytes: &[u8]) -> Result<Option<Self>, DecodeError> {
+        let _ = bytes;
+        Ok(None)
+    }
+}
+
+/// A state that can be written to a checkpoint: any owned type with serde's two derives.
+///
+/// `#[projection]` asks for it unless it says `checkpoint = false`.
+#[diagnostic::on_unimplemented(
+    message = "the projection `{Self}` cannot be written to a checkpoint",
+    label = "it needs serde's `Serialize` and `Deserialize`",
+    note = "derive both: `#[derive(Default, Serialize, Deserialize)]`",
+    note = "or write `#[projection(name = \"…\", checkpoint = false)]`: it is then folded again from \
+            the start whenever the process starts"
+)]
+pub trait Checkpointed: Sized {
+    /// The state in the format `F`.
+    ///
+    /// # Errors
+    /// When it cannot be expressed.
+    fn save_as<F: Format>(&self) -> Result<Vec<u8>, EncodeError>;
+
+    /// The state that `bytes` are, in the format `F`.
+    ///
+    /// # Errors
+    /// When they are no such state.
+    fn restore_as<F: Format>(bytes: &[u8]) -> Result<Self, DecodeError>;
+}
+
+// Else the compiler would say which of serde's traits is missing, and not what to do.
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Checkpointed for T {
+    fn save_as<F: Format>(&self) -> Result<Vec<u8>, EncodeError> {
+        let mut bytes = Vec::new();
+        F::encode(self, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn restore_as<F: Format>(bytes: &[u8]) -> Result<Self, DecodeError> {
+        F::decode(bytes)
+    }
 }
 
 /// A projection as services read it: cheap to clone, always as far as this node has folded.
@@ -119,6 +192,36 @@ impl<P: Projection> ViewCell<P> {
         }
         self.offset.store(upto.0, Ordering::Release);
         Ok(())
+    }
+
+    /// The state as bytes, and how far it is folded; none if the projection takes no checkpoints
+    /// or is quarantined.
+    ///
+    /// Readers go on meanwhile. A fold that came now would wait, and the next readers behind it:
+    /// the caller lets none begin.
+    ///
+    /// # Errors
+    /// When the state cannot be expressed; a panic passes through.
+    pub fn save(&self) -> Result<Option<(Offset, Vec<u8>)>, EncodeError> {
+        // Poisoned by a fold that panicked: what it left behind must not be kept.
+        let Ok(state) = self.state.read() else { return Ok(None) };
+        if self.quarantined.get().is_some() {
+            return Ok(None);
+        }
+        Ok(state.save()?.map(|bytes| (self.offset(), bytes)))
+    }
+
+    /// Puts the state that `bytes` are, folded up to `offset`, in the place of the state; false if
+    /// the projection takes no checkpoints.
+    ///
+    /// # Errors
+    /// When the bytes cannot be read; the state is then as it was. A panic passes through.
+    pub fn restore(&self, offset: Offset, bytes: &[u8]) -> Result<bool, DecodeError> {
+        let Some(restored) = P::restore(bytes)? else { return Ok(false) };
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        *state = restored;
+        self.offset.store(offset.0, Ordering::Release);
+        Ok(true)
     }
 
     /// Everything up to here is folded.

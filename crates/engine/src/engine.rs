@@ -157,6 +157,14 @@ impl<S: State> Engine<S> {
         &mut self.state
     }
 
+    /// The same engine over heads that `keep` makes of its own: those of a shell that keeps them
+    /// elsewhere.
+    pub fn with_state<T: State>(self, keep: impl FnOnce(S) -> T) -> Engine<T> {
+        let Self { state, limits, version, offset, time_ms, wall, sessions, keys, rolling } = self;
+        let state = keep(state);
+        Engine { state, limits, version, offset, time_ms, wall, sessions, keys, rolling }
+    }
+
     /// How much it remembers.
     pub fn limits(&self) -> Limits {
         self.limits

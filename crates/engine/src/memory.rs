@@ -17,6 +17,21 @@ impl MemoryState {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// The head of every stream, in no order that means anything.
+    pub fn streams(&self) -> impl Iterator<Item = (&StreamName, &StreamHead)> {
+        self.streams.iter()
+    }
+
+    /// Every record, in no order that means anything.
+    pub fn records(&self) -> impl Iterator<Item = (&StreamName, &RecordHead)> {
+        self.records.iter()
+    }
+
+    /// The last offset of every tag, in no order that means anything.
+    pub fn tags(&self) -> impl Iterator<Item = (&Tag, &Offset)> {
+        self.tags.iter()
+    }
 }
 
 impl State for MemoryState {

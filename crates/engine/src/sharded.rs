@@ -79,6 +79,11 @@ impl<K: Hash + Ord + Clone, V> Sharded<K, V> {
         }
     }
 
+    /// Everything in it, as it happens to lie.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.shards.iter().flatten().map(|slot| (&slot.key, &slot.value))
+    }
+
     /// Everything in it, by key.
     pub(crate) fn sorted(&self) -> Vec<(&K, &V)> {
         let slots = self.shards.iter().flatten();

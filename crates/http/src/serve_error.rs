@@ -1,6 +1,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use catga_core::Fault;
+
 use crate::RoutesError;
 
 /// Why a server did not start, or did not end well.
@@ -40,6 +42,9 @@ pub enum ServeError {
     /// A second signal ended the server before it had drained.
     #[error("a second signal came: the server ends without waiting for what is under way")]
     Forced,
+    /// The node cannot go on, as when its disk fails.
+    #[error("the node cannot go on: {0}")]
+    Node(Fault),
 }
 
 impl ServeError {

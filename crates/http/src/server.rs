@@ -18,8 +18,8 @@ use crate::{Routes, ServeError, from_env};
 /// one ends it at once. [`Server`] has everything to choose.
 ///
 /// # Errors
-/// When the routes do not fit, the environment is wrong or the port is taken; or when a second
-/// signal came.
+/// When the routes do not fit, the environment is wrong or the port is taken; when a second signal
+/// came; or when the node failed, as by a disk that does.
 pub async fn serve(node: Node, routes: Routes) -> Result<(), ServeError> {
     Server::new(node, routes).run().await
 }
@@ -110,6 +110,12 @@ impl Server {
         tokio::select! {
             () = connections.accept_from(&listener) => {}
             () = stop.asked() => {}
+            fault = node.failed() => {
+                // Nobody can be answered any more but by faults; whoever starts the process again
+                // sees what can be done.
+                node.shutdown().await;
+                return Err(ServeError::Node(fault));
+            }
         }
         settings.draining.store(true, Ordering::Release);
         tracing::info!(node = %node.name(), "draining; a second signal ends at once");

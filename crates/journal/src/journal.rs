@@ -65,6 +65,25 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, Fault>>;
 
+    /// What is wrong without keeping the journal from being read, if something is.
+    fn degraded(&self) -> Option<String> {
+        None
+    }
+
+    /// Why the journal has stopped by itself, and for good, if it has.
+    fn failure(&self) -> Option<Fault> {
+        None
+    }
+
+    /// Ready with the reason when the journal has stopped by itself, and for good: the process
+    /// should end, and what starts it again sees what can be done.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    fn failed(&self) -> BoxFuture<'_, Fault> {
+        Box::pin(std::future::pending())
+    }
+
     /// What an acknowledged effect survives.
     fn guarantees(&self) -> Guarantees;
 

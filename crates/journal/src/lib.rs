@@ -16,9 +16,15 @@ mod pending;
 
 mod memory_log;
 
+mod archive;
+mod heads;
 mod history;
+mod index;
+pub mod planted;
+mod record;
 mod replica;
 pub mod segment;
+mod stored;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -28,9 +34,11 @@ mod tests;
 pub use guarantees::{Guarantees, Survives};
 pub use journal::{Committed, Filter, Journal, Page, RecordedOutcome};
 pub use log::{
-    AppendError, Applier, Delivered, Leadership, Log, LogIndex, LogSnapshot, Refusal, Role,
+    AppendError, Applier, Delivered, Leadership, Log, LogIndex, LogSnapshot, PendingSnapshot,
+    Refusal, Role,
 };
 pub use memory_log::{LogLimits, MemoryLog};
 pub use pending::Pending;
-pub use replica::{Replica, ReplicaApplier, ReplicaOptions};
+pub use replica::{CheckpointPace, DiskOptions, Replica, ReplicaApplier, ReplicaOptions};
+pub use stored::{DumpedEffect, FileReport, dump_history, verify_history};
 pub use watermark::{Reached, Watermark};

@@ -1,5 +1,9 @@
+use std::fmt;
+use std::future::{pending, ready};
+
 use bytes::Bytes;
 use catga_core::{Fault, NodeName};
+use catga_host::BoxFuture;
 
 /// A durable total order of entries. An entry is opaque bytes.
 ///
@@ -48,8 +52,27 @@ pub trait Log: Send + Sync + 'static {
         self.leadership().term
     }
 
+    /// Has the applier's state made durable as it is now, so that a restart starts from there and
+    /// not from the log's first entry. Nothing to do where a restart has no log either.
+    ///
+    /// # Errors
+    /// When that failed.
+    fn snapshot(&self) -> impl Future<Output = Result<(), Fault>> + Send {
+        ready(Ok(()))
+    }
+
     /// Allows entries at or below `upto` to be dropped: a durable snapshot covers them.
     fn trim(&self, upto: LogIndex) -> impl Future<Output = ()> + Send;
+
+    /// What is wrong without keeping the log from being read, if something is.
+    fn degraded(&self) -> Option<String> {
+        None
+    }
+
+    /// Ready with the reason when the log has stopped by itself, and for good.
+    fn failed(&self) -> impl Future<Output = Fault> + Send {
+        pending()
+    }
 
     /// What an acknowledged entry survives.
     fn guarantees(&self) -> crate::Guarantees;
@@ -75,11 +98,13 @@ pub trait Applier: Send + 'static {
     /// Only when the node must stop: the entry cannot be understood, or its storage failed.
     fn apply(&mut self, entries: &[Delivered]) -> Result<(), Fault>;
 
-    /// The whole state as of now, in a form that another node can install.
+    /// The whole state as of now, in a form that another node can install. It is set aside at
+    /// once; what takes long is done when the snapshot is [built](PendingSnapshot::build), while
+    /// entries go on being applied.
     ///
     /// # Errors
     /// When storage failed.
-    fn snapshot(&mut self) -> Result<LogSnapshot, Fault>;
+    fn snapshot(&mut self) -> Result<PendingSnapshot, Fault>;
 
     /// Takes the place of the whole state.
     ///
@@ -115,6 +140,51 @@ pub struct LogSnapshot {
     pub data: Bytes,
 }
 
+/// A state that was set aside and is being written down.
+pub struct PendingSnapshot {
+    upto: Option<LogIndex>,
+    data: BoxFuture<'static, Result<Bytes, Fault>>,
+}
+
+impl PendingSnapshot {
+    /// The state up to `upto`, which `data` writes down. Once that has ended well, what the
+    /// applier's own restart needs of it is durable.
+    pub fn new(
+        upto: Option<LogIndex>,
+        data: impl Future<Output = Result<Bytes, Fault>> + Send + 'static,
+    ) -> Self {
+        Self { upto, data: Box::pin(data) }
+    }
+
+    /// The last entry that it holds.
+    pub fn upto(&self) -> Option<LogIndex> {
+        self.upto
+    }
+
+    /// Waits until it is written down.
+    ///
+    /// # Errors
+    /// When storage failed.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves open whether it was written down.
+    pub async fn build(self) -> Result<LogSnapshot, Fault> {
+        Ok(LogSnapshot { upto: self.upto, data: self.data.await? })
+    }
+}
+
+impl From<LogSnapshot> for PendingSnapshot {
+    fn from(snapshot: LogSnapshot) -> Self {
+        Self::new(snapshot.upto, ready(Ok(snapshot.data)))
+    }
+}
+
+impl fmt::Debug for PendingSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingSnapshot").field("upto", &self.upto).finish_non_exhaustive()
+    }
+}
+
 /// Why an entry was not acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -143,7 +213,9 @@ pub enum Refusal {
         /// The most bytes that it takes.
         limit: usize,
     },
-    /// There is no room for it.
+    /// As many entries are waiting as may.
+    Overloaded,
+    /// The disk has no room for it.
     Full,
 }
 

@@ -3,29 +3,35 @@
 
 mod applier;
 mod batcher;
+mod checkpoint;
+mod checkpointer;
 mod clock;
+mod disk;
 mod faults;
 mod journal;
 mod options;
+mod reading;
 mod shared;
 mod snapshot;
 mod waiters;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use catga_core::Fault;
-use catga_host::Host;
+use catga_host::{Host, Task};
 use tokio::sync::{mpsc, oneshot};
 
 use self::batcher::{Batcher, Queued};
+use self::checkpointer::Checkpointer;
 use self::shared::Shared;
 use crate::{Log, Watermark};
 
 pub use self::applier::ReplicaApplier;
-pub use self::options::ReplicaOptions;
+pub use self::options::{CheckpointPace, DiskOptions, ReplicaOptions};
 
-/// A [`Journal`](crate::Journal) over the log `L`, with engine and history in memory.
+/// A [`Journal`](crate::Journal) over the log `L`, with engine and history in memory, or on disk
+/// as of a checkpoint and in memory from there.
 ///
 /// A commit waits in a bounded queue; one task makes entries of what waits and appends them; the
 /// verdicts are given by this node's own apply, whatever the append returns. So where an append
@@ -47,6 +53,9 @@ pub struct Replica<L> {
     stop: Mutex<Option<oneshot::Sender<()>>>,
     /// At 1 once the batcher has ended.
     ended: Arc<Watermark>,
+    checkpointer: Checkpointer,
+    /// Notices that the log has stopped; never locked, and ended with the replica.
+    watch: Mutex<Task>,
 }
 
 impl<L: Log> Replica<L> {
@@ -55,7 +64,7 @@ impl<L: Log> Replica<L> {
     /// `open_log` gets the applier, to which the log delivers at once what it holds.
     ///
     /// # Errors
-    /// What `open_log` returns.
+    /// What `open_log` returns, or why the last checkpoint cannot be read.
     ///
     /// # Cancel safety
     /// Dropping the future drops what `open_log` has opened so far.
@@ -67,7 +76,8 @@ impl<L: Log> Replica<L> {
     where
         F: Future<Output = Result<L, Fault>>,
     {
-        let shared = Arc::new(Shared::new(&host, &options));
+        let opened = disk::open(&host, &options).await?;
+        let shared = Arc::new(Shared::new(&host, &options, opened));
         let log = Arc::new(open_log(ReplicaApplier::new(Arc::clone(&shared))).await?);
         let (queue, queued) = mpsc::channel(options.queue_capacity);
         let (stop, stopped) = oneshot::channel();
@@ -77,6 +87,9 @@ impl<L: Log> Replica<L> {
         // It ends with the queue or by `stop`; however it ends, it answers what it holds.
         let task = batcher.run(Arc::clone(&ended));
         drop(host.spawn("journal-batcher", Box::pin(task)));
+        let checkpointer = Checkpointer::start(&host, &log, &shared);
+        let watch = watch(Arc::clone(&log), Arc::clone(&shared));
+        let watch = Mutex::new(host.spawn("journal-watch", Box::pin(watch)));
         Ok(Arc::new(Self {
             host,
             log,
@@ -85,12 +98,26 @@ impl<L: Log> Replica<L> {
             queue,
             stop: Mutex::new(Some(stop)),
             ended,
+            checkpointer,
+            watch,
         }))
     }
 
     /// The log beneath.
     pub fn log(&self) -> &Arc<L> {
         &self.log
+    }
+}
+
+/// Stops the replica when its log has stopped.
+async fn watch<L: Log>(log: Arc<L>, shared: Arc<Shared>) {
+    let fault = log.failed().await;
+    shared.fail(&fault);
+}
+
+impl<L> Drop for Replica<L> {
+    fn drop(&mut self) {
+        self.watch.get_mut().unwrap_or_else(PoisonError::into_inner).abort();
     }
 }
 

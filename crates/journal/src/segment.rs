@@ -21,7 +21,8 @@ mod writer;
 mod tests;
 
 pub use error::SegmentError;
-pub use frame::{Frame, FrameKind};
+pub(crate) use frame::frame_bytes;
+pub use frame::{Frame, FrameKind, PAYLOAD_MAX};
 pub use head::{FileKind, Head};
 pub use reader::SegmentReader;
 pub use scan::{Scan, Tail};

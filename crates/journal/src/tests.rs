@@ -5,8 +5,9 @@ mod toy_cluster;
 
 mod doubt;
 mod failure;
-mod replica;
-mod scripted;
-mod snapshots;
+pub(crate) mod replica;
+pub(crate) mod scripted;
+pub(crate) mod snapshots;
 
-mod random_effects;
+pub(crate) mod full_disk;
+pub(crate) mod random_effects;

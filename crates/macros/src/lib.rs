@@ -314,6 +314,9 @@ pub fn aggregate(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a type a read model; each method of the impl block folds one type of event.
 ///
 /// ```text
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct OrderBook { … }
+///
 /// #[projection(name = "orders", version = 1)]
 /// impl OrderBook {
 ///     fn created(&mut self, event: &OrderCreated, meta: &EventMeta) { … }
@@ -324,8 +327,16 @@ pub fn aggregate(options: TokenStream, item: TokenStream) -> TokenStream {
 /// model starts from its `Default` and ignores events that no method takes. Methods that fold
 /// nothing belong in an ordinary impl block.
 ///
-/// `name` is what it is stored and shown under; raise `version` (1 if it is not given) when the
-/// folds change, and everything is folded again.
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `name = "…"` | what it is stored and shown under | none: it must be given |
+/// | `version = 1` | raise it when the folds or the fields change: everything is folded again | 1 |
+/// | `checkpoint = false` | it is folded again from the start whenever the process starts | `true` |
+/// | `crate = "path"` | where `catga` is, if a crate of yours re-exports it | `::catga` |
+///
+/// Where the node keeps data, the state is written to a local checkpoint from time to time and when
+/// the node stops in order, in the default format; a start then folds only what came after it. So
+/// the type needs serde's `Serialize` and `Deserialize`, unless it says `checkpoint = false`.
 ///
 /// # What it writes
 ///
@@ -346,6 +357,15 @@ pub fn aggregate(options: TokenStream, item: TokenStream) -> TokenStream {
 ///             _ => {}
 ///         }
 ///         Ok(())
+///     }
+///     fn save(&self) -> Result<Option<Vec<u8>>, ::catga::EncodeError> {
+///         let bytes = <OrderBook as ::catga::Checkpointed>::save_as::<::catga::MessagePack>(self)?;
+///         Ok(Some(bytes))
+///     }
+///     fn restore(bytes: &[u8]) -> Result<Option<Self>, ::catga::DecodeError> {
+///         let state =
+///             <OrderBook as ::catga::Checkpointed>::restore_as::<::catga::MessagePack>(bytes)?;
+///         Ok(Some(state))
 ///     }
 /// }
 /// ```

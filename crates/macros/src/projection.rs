@@ -3,12 +3,12 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{LitInt, LitStr};
+use syn::{LitBool, LitInt, LitStr, Type};
 
 use crate::block;
 use crate::errors::Errors;
 use crate::fold::{Fold, Step, assertion, steps};
-use crate::options::{Options, version, written_name};
+use crate::options::{Options, value, version, written_name};
 
 const FOLD: Fold = Fold { attribute: "projection", has_makers: false };
 
@@ -20,12 +20,16 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let mut name: Option<LitStr> = None;
     let mut number: Option<LitInt> = None;
-    let mut attribute = Options::new(FOLD.attribute, &["name", "version"]);
+    let mut takes_checkpoints = true;
+    let mut attribute = Options::new(FOLD.attribute, &["name", "version", "checkpoint"]);
     attribute.read(options, &mut errors, |option, input| {
-        if option == "name" {
-            name = Some(written_name(option, input, "name = \"orders\"")?);
-        } else {
-            number = Some(version(option, input)?);
+        match option.to_string().as_str() {
+            "name" => name = Some(written_name(option, input, "name = \"orders\"")?),
+            "version" => number = Some(version(option, input)?),
+            _ => {
+                let answer: LitBool = value(option, input, "checkpoint = false")?;
+                takes_checkpoints = answer.value;
+            }
         }
         Ok(())
     });
@@ -65,6 +69,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
         }
     });
     let assertion = assertion(&root, &steps);
+    let checkpoint = takes_checkpoints.then(|| checkpoint(&root, state));
     quote! {
         #block
         #errors
@@ -84,6 +89,29 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
                 }
                 ::core::result::Result::Ok(())
             }
+            #checkpoint
+        }
+    }
+}
+
+/// How the state is written to a checkpoint and read from it. Both name the state as the user
+/// wrote it, where a state without serde's derives is then told, once.
+fn checkpoint(root: &TokenStream, state: &Type) -> TokenStream {
+    quote! {
+        fn save(
+            &self,
+        ) -> ::core::result::Result<
+            ::core::option::Option<::std::vec::Vec<u8>>,
+            #root::EncodeError,
+        > {
+            let bytes = <#state as #root::Checkpointed>::save_as::<#root::MessagePack>(self)?;
+            ::core::result::Result::Ok(::core::option::Option::Some(bytes))
+        }
+        fn restore(
+            bytes: &[u8],
+        ) -> ::core::result::Result<::core::option::Option<Self>, #root::DecodeError> {
+            let state = <#state as #root::Checkpointed>::restore_as::<#root::MessagePack>(bytes)?;
+            ::core::result::Result::Ok(::core::option::Option::Some(state))
         }
     }
 }
@@ -141,9 +169,40 @@ mod tests {
                     }
                     ::core::result::Result::Ok(())
                 }
+                fn save(
+                    &self,
+                ) -> ::core::result::Result<
+                    ::core::option::Option<::std::vec::Vec<u8>>,
+                    ::catga::EncodeError,
+                > {
+                    let bytes =
+                        <Book as ::catga::Checkpointed>::save_as::<::catga::MessagePack>(self)?;
+                    ::core::result::Result::Ok(::core::option::Option::Some(bytes))
+                }
+                fn restore(
+                    bytes: &[u8],
+                ) -> ::core::result::Result<::core::option::Option<Self>, ::catga::DecodeError>
+                {
+                    let state =
+                        <Book as ::catga::Checkpointed>::restore_as::<::catga::MessagePack>(bytes)?;
+                    ::core::result::Result::Ok(::core::option::Option::Some(state))
+                }
             }
         };
         assert_eq!(written.to_string(), expected.to_string());
+    }
+
+    #[test]
+    fn a_projection_that_takes_no_checkpoints_asks_nothing_of_its_type() {
+        let block = quote! { impl Book { fn created(&mut self, event: &OrderCreated) {} } };
+        let with = expand(quote!(name = "orders", checkpoint = true), block.clone());
+        let without = expand(quote!(name = "orders", checkpoint = false), block.clone());
+        assert_eq!(with.to_string(), expand(quote!(name = "orders"), block.clone()).to_string());
+        assert!(with.to_string().contains("fn save"));
+        assert!(!without.to_string().contains("fn save"), "{without}");
+        assert!(!without.to_string().contains("fn restore"), "{without}");
+        let wrong = expand(quote!(name = "orders", checkpoint = "no"), block);
+        assert_eq!(messages(&wrong), ["write `checkpoint = false`"]);
     }
 
     #[test]

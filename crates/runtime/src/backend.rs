@@ -1,12 +1,13 @@
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use catga_core::{Fault, NodeName};
 use catga_engine::Limits as EngineLimits;
-use catga_host::Host;
+use catga_host::{Files, Host};
 use catga_journal::{Journal, LogLimits, MemoryLog, Replica, ReplicaOptions};
 
-use crate::Limits;
+use crate::{Limits, ViewStore};
 
 /// What a node runs on: it opens the journal.
 ///
@@ -33,12 +34,24 @@ pub trait Backend: fmt::Debug + Send + 'static {
 pub struct Parts {
     /// The journal.
     pub journal: Arc<dyn Journal>,
+    /// Where projections keep their checkpoints; none if nothing outlives the process.
+    pub views: Option<ViewStore>,
 }
 
 impl Parts {
     /// The parts of a node that runs on `journal`.
     pub fn new(journal: Arc<dyn Journal>) -> Self {
-        Self { journal }
+        Self { journal, views: None }
+    }
+
+    /// The same parts, with a place of the node's own for the checkpoints of its projections.
+    ///
+    /// The journal must then keep to this: an effect that it has applied in one process comes back
+    /// in a later one, or the [`incarnation`](Journal::incarnation) is another.
+    #[must_use]
+    pub fn with_views(mut self, files: Arc<dyn Files>, dir: impl Into<PathBuf>) -> Self {
+        self.views = Some(ViewStore::new(files, dir));
+        self
     }
 }
 

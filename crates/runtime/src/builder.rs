@@ -13,10 +13,10 @@ use crate::commit::Committer;
 use crate::durable::DurableDispatch;
 use crate::metrics::Metrics;
 use crate::node::{Inner, Lifecycle};
-use crate::projector::Projections;
+use crate::projector::{Projections, resume};
 use crate::subscription::{Subscription, Subscriptions};
 use crate::views::Views;
-use crate::{Backend, Limits, Memory, Node, StartError, StartFault, Wiring};
+use crate::{Backend, Limits, Memory, Node, Parts, StartError, StartFault, Wiring};
 
 /// Collects what a node is made of, and starts it.
 ///
@@ -123,7 +123,8 @@ impl<B: Backend, E: Layer, H: Layer> Builder<B, E, H> {
         self
     }
 
-    /// Puts the node together, opens its journal and starts it.
+    /// Puts the node together, opens its journal and starts it; ready once every projection holds
+    /// what the journal had.
     ///
     /// # Errors
     /// Everything that does not fit, at once; nothing is opened then. Or what kept the journal
@@ -153,7 +154,7 @@ impl<B: Backend, E: Layer, H: Layer> Builder<B, E, H> {
         }
         let host = self.host.unwrap_or_else(|| Arc::new(TokioHost::current()));
         let opened = self.backend.open(host.clone(), self.name.clone(), &self.limits).await;
-        let journal = opened.map_err(journal_fault)?.journal;
+        let Parts { journal, views } = opened.map_err(journal_fault)?;
         let opened =
             Committer::open(host.clone(), journal.clone(), self.limits.clone(), &self.name);
         let committer = match opened.await {
@@ -163,7 +164,14 @@ impl<B: Backend, E: Layer, H: Layer> Builder<B, E, H> {
                 return Err(journal_fault(fault));
             }
         };
-        Ok(assembly.launch(self.name, host, self.limits, committer))
+        if let Some(views) = views {
+            let projectors = &assembly.wiring.projectors;
+            resume(projectors, &host, &views, journal.incarnation()).await;
+        }
+        let node = assembly.launch(self.name, host, self.limits, committer);
+        // What this node showed before it was started again, it shows from the first read on.
+        node.0.projections.reach(node.position().offset).await;
+        Ok(node)
     }
 }
 
@@ -265,7 +273,9 @@ impl Assembly {
         let watch = committer.deadlines.clone().watch();
         let mut tasks = vec![host.spawn("deadlines", Box::pin(watch))];
         for projector in self.wiring.projectors.clone() {
-            tasks.push(host.spawn("projection", Box::pin(projector.run(journal.clone()))));
+            tasks.push(
+                host.spawn("projection", Box::pin(projector.run(host.clone(), journal.clone()))),
+            );
         }
         for subscription in &self.subscriptions {
             let run = subscription.clone().run(

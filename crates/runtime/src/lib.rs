@@ -29,6 +29,7 @@ mod views;
 
 mod projector;
 mod subscription;
+mod view_store;
 
 mod metrics;
 mod status;
@@ -46,4 +47,5 @@ pub use status::{
     ClusterStatus, ClusterView, Health, MemberState, MemberStatus, NodeState, ProjectionStatus,
     SubscriberState, SubscriberStatus,
 };
+pub use view_store::ViewStore;
 pub use wiring::Wiring;

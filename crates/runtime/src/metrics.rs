@@ -20,6 +20,7 @@ pub(crate) struct Metrics {
     reruns: Family<Message, Counter>,
     applied: Gauge,
     behind: Family<Name, Gauge>,
+    checkpointed: Family<Name, Gauge>,
     paused: Family<Name, Gauge>,
 }
 
@@ -86,6 +87,12 @@ impl Metrics {
             "Effects that a projection has still to fold",
             behind.clone(),
         );
+        let checkpointed = Family::<Name, Gauge>::default();
+        registry.register(
+            "projection_checkpointed_offset",
+            "Effects in the last checkpoint of a projection, which a start need not fold again",
+            checkpointed.clone(),
+        );
         let paused = Family::<Name, Gauge>::default();
         registry.register(
             "subscriber_paused",
@@ -93,7 +100,7 @@ impl Metrics {
             paused.clone(),
         );
         let registry = Mutex::new(registry);
-        Self { registry, commands, durations, reruns, applied, behind, paused }
+        Self { registry, commands, durations, reruns, applied, behind, checkpointed, paused }
     }
 
     pub(crate) fn handler(&self, message: &'static str) -> HandlerMetrics {
@@ -116,6 +123,9 @@ impl Metrics {
         for projection in node.projections() {
             let name = projection.name;
             self.behind.get_or_create(&Name { name }).set(clamp(projection.behind));
+            if let Some(offset) = projection.checkpointed {
+                self.checkpointed.get_or_create(&Name { name }).set(clamp(offset.0));
+            }
         }
         for subscriber in node.subscribers() {
             let paused = matches!(subscriber.state, crate::SubscriberState::Paused { .. });

@@ -170,12 +170,16 @@ impl Node {
         let mut health = Health { ready: true, degraded: Vec::new(), not_ready: Vec::new() };
         match self.0.state() {
             NodeState::Draining => health.not_ready.push("the node is draining".to_owned()),
+            _ if self.0.journal.failure().is_some() => {
+                health.not_ready.push("the journal has stopped".to_owned());
+            }
             _ if self.0.journal.leadership().leader.is_none() => {
                 health.not_ready.push("no leader is known".to_owned());
             }
             _ => {}
         }
         health.ready = health.not_ready.is_empty();
+        health.degraded.extend(self.0.journal.degraded());
         health.degraded.extend(self.0.projections.complaints());
         health.degraded.extend(self.0.subscriptions.complaints());
         health
@@ -216,13 +220,23 @@ impl Node {
         self.0.metrics.register(register);
     }
 
+    /// Ready with the reason when the node cannot go on, such as when its disk fails: nothing is
+    /// recorded any more, and the process should end. [`serve`](../catga/fn.serve.html) does that.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn failed(&self) -> Fault {
+        self.0.journal.failed().await
+    }
+
     /// True until the node drains.
     pub fn is_running(&self) -> bool {
         self.0.lifecycle.is_running()
     }
 
     /// Stops in order: refuses new calls, lets what is under way finish within
-    /// [`Limits::drain_wait`], then stops subscribers, projections and the journal.
+    /// [`Limits::drain_wait`], then stops subscribers and projections, writes the last checkpoints
+    /// of the projections within 10 s, and stops the journal.
     ///
     /// Returns true if everything under way had finished. A second call returns at once.
     ///
@@ -244,6 +258,7 @@ impl Node {
         for task in tasks {
             task.await;
         }
+        inner.projections.finish(&inner.host).await;
         inner.journal.shutdown().await;
         inner.lifecycle.stop();
         tracing::info!(node = %inner.name, drained, "stopped");

@@ -1,19 +1,30 @@
+mod due;
+mod saver;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use catga_core::{
-    Offset, Position, Projection, Quarantined, RecordedEvent, ViewCell, panic_message,
+    DecodeError, EncodeError, Offset, Position, Projection, Quarantined, RecordedEvent, ViewCell,
+    panic_message,
 };
+use catga_host::{Host, Task, timeout};
 use catga_journal::{Filter, Journal, Watermark};
 
-use crate::ProjectionStatus;
+use self::saver::Saver;
+use crate::{ProjectionStatus, ViewStore};
 
 /// How many events are read from the journal at once.
 const PAGE: usize = 512;
 
 /// How many events are folded under one lock: readers wait for no more than these.
 const CHUNK: usize = 64;
+
+/// How long a stopping node waits for the last checkpoints: time for some gigabytes. What is not
+/// written by then is folded again at the next start.
+const LAST_WAIT: Duration = Duration::from_secs(10);
 
 /// All projections of a node.
 #[derive(Debug, Default)]
@@ -25,6 +36,8 @@ pub(crate) struct Projector {
     cell: Arc<dyn Fold>,
     /// Closed when the projection is quarantined.
     pub(crate) mark: Arc<Watermark>,
+    /// Set before it runs, if the node has a place for checkpoints.
+    saver: Arc<OnceLock<Arc<Saver>>>,
 }
 
 /// A [`ViewCell`] without the type of its projection.
@@ -35,6 +48,9 @@ trait Fold: Send + Sync {
     fn fold(&self, events: &[RecordedEvent], upto: Offset) -> Result<(), (Position, String)>;
     fn quarantine(&self, why: Quarantined);
     fn quarantined(&self) -> Option<&Quarantined>;
+    fn offset(&self) -> Offset;
+    fn save(&self) -> Result<Option<(Offset, Vec<u8>)>, EncodeError>;
+    fn restore(&self, offset: Offset, bytes: &[u8]) -> Result<bool, DecodeError>;
 }
 
 impl<P: Projection> Fold for ViewCell<P> {
@@ -62,28 +78,56 @@ impl<P: Projection> Fold for ViewCell<P> {
     fn quarantined(&self) -> Option<&Quarantined> {
         ViewCell::quarantined(self)
     }
+
+    fn offset(&self) -> Offset {
+        ViewCell::offset(self)
+    }
+
+    fn save(&self) -> Result<Option<(Offset, Vec<u8>)>, EncodeError> {
+        ViewCell::save(self)
+    }
+
+    fn restore(&self, offset: Offset, bytes: &[u8]) -> Result<bool, DecodeError> {
+        ViewCell::restore(self, offset, bytes)
+    }
 }
 
 impl Projector {
     pub(crate) fn new<P: Projection>(cell: Arc<ViewCell<P>>) -> Self {
-        Self { cell, mark: Arc::default() }
+        Self { cell, mark: Arc::default(), saver: Arc::default() }
     }
 
     pub(crate) fn name(&self) -> &'static str {
         self.cell.name()
     }
 
+    /// Resumes from the last checkpoint in `store`, if it can be used, and keeps new ones there.
+    /// Comes before [`run`](Self::run). Blocks.
+    fn resume(&self, store: ViewStore, incarnation: u64) {
+        let saver = self
+            .saver
+            .get_or_init(|| Arc::new(Saver::open(Arc::clone(&self.cell), store, incarnation)));
+        if let Some(offset) = saver.checkpointed() {
+            self.mark.advance(offset);
+        }
+    }
+
     /// Folds what the journal has and what comes, until the projection is quarantined or the
     /// journal closes. A slow fold holds up no commit.
-    pub(crate) async fn run(self, journal: Arc<dyn Journal>) {
+    pub(crate) async fn run(self, host: Arc<dyn Host>, journal: Arc<dyn Journal>) {
         let filter = self.cell.filter();
         loop {
+            // A projection that resumed may be ahead of the journal: it waits here till the journal
+            // has applied more than it holds.
             let done = self.mark.get();
-            if !journal.applied().reach(done.next()).await {
+            if !self.wait_for(done.next(), &host, &*journal).await {
                 return;
             }
             match journal.page(done, &filter, PAGE).await {
                 Ok(page) => {
+                    if let Some(saver) = self.saver.get() {
+                        saver.folded(&page.events, page.upto.0 - done.0);
+                    }
                     for (events, upto) in chunks(&page.events, page.upto) {
                         if !self.take(events, upto) {
                             return;
@@ -100,6 +144,24 @@ impl Projector {
                 }
             }
         }
+    }
+
+    /// Waits until the journal has applied `offset`, and writes a checkpoint meanwhile or before
+    /// when one is due; false if the journal closed.
+    async fn wait_for(&self, offset: Offset, host: &Arc<dyn Host>, journal: &dyn Journal) -> bool {
+        if let Some(saver) = self.saver.get() {
+            while let Some(wait) = saver.wait(host.now()) {
+                // Due by what was folded; when its time comes, more may have come or not.
+                let more = journal.applied().reach(offset);
+                if !wait.is_zero()
+                    && let Ok(is_open) = timeout(&**host, wait, more).await
+                {
+                    return is_open;
+                }
+                saver.begin(host).await;
+            }
+        }
+        journal.applied().reach(offset).await
     }
 
     /// Folds one chunk; false if the projection was quarantined over it.
@@ -144,7 +206,61 @@ fn chunks(events: &[RecordedEvent], upto: Offset) -> Vec<(&[RecordedEvent], Offs
     chunks
 }
 
+/// Lets all `projectors` resume from their checkpoints in `store`, before they run. Reading blocks,
+/// so each does so on a thread of its own.
+pub(crate) async fn resume(
+    projectors: &[Projector],
+    host: &Arc<dyn Host>,
+    store: &ViewStore,
+    incarnation: u64,
+) {
+    let mut tasks = Vec::new();
+    for projector in projectors {
+        let (projector, store) = (projector.clone(), store.clone());
+        let task = async move { projector.resume(store, incarnation) };
+        tasks.push(host.spawn_thread("resume", Box::pin(task)));
+    }
+    let names: Vec<_> = projectors.iter().map(Projector::name).collect();
+    let others = store.clone();
+    let list = async move {
+        // They may be of a build that comes back, so they are kept.
+        for file in others.others(&names) {
+            tracing::debug!(file, "a checkpoint of no projection of this program is left alone");
+        }
+    };
+    tasks.push(host.spawn_thread("resume", Box::pin(list)));
+    for task in tasks {
+        task.await;
+    }
+}
+
 impl Projections {
+    /// Waits until each has folded everything up to `offset`; not for those that are quarantined.
+    pub(crate) async fn reach(&self, offset: Offset) {
+        for projector in &self.0 {
+            // False for one that never will, which its readers are told.
+            let _ = projector.mark.reach(offset).await;
+        }
+    }
+
+    /// Writes the last checkpoints of a stopping node, whose projections fold no more.
+    pub(crate) async fn finish(&self, host: &Arc<dyn Host>) {
+        let savers = self.0.iter().filter_map(|projector| projector.saver.get());
+        let mut tasks: Vec<_> = savers.filter_map(|saver| saver.finish(host)).collect();
+        let written = async {
+            for task in &mut tasks {
+                task.await;
+            }
+        };
+        if timeout(&**host, LAST_WAIT, written).await.is_ok() {
+            return;
+        }
+        tracing::warn!("the last checkpoints take too long; the next start folds more");
+        // A write that has begun goes on: nothing can stop it, and it harms nobody, since a file
+        // replaces another in one step and is used only if it is whole.
+        tasks.iter().for_each(Task::abort);
+    }
+
     pub(crate) fn status(&self, journal: &dyn Journal) -> Vec<ProjectionStatus> {
         let applied = journal.applied().get();
         let status = |projector: &Projector| {
@@ -154,6 +270,7 @@ impl Projections {
                 version: projector.cell.version(),
                 position: Position { incarnation: journal.incarnation(), partition: 0, offset },
                 behind: applied.0.saturating_sub(offset.0),
+                checkpointed: projector.saver.get().and_then(|saver| saver.checkpointed()),
                 quarantined: projector.cell.quarantined().cloned(),
             }
         };

@@ -162,6 +162,9 @@ pub struct ProjectionStatus {
     pub position: Position,
     /// How many effects it is behind this node's journal.
     pub behind: u64,
+    /// Everything up to here is in its last checkpoint, so that a start folds only what comes
+    /// after; none if it has no checkpoint.
+    pub checkpointed: Option<Offset>,
     /// Why it may not be read, if it may not.
     pub quarantined: Option<Quarantined>,
 }

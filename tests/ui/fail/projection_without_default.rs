@@ -6,6 +6,7 @@ mod orders;
 use catga::prelude::*;
 use orders::*;
 
+#[derive(Serialize, Deserialize)]
 struct Book {
     orders: u32,
 }

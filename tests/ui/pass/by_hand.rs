@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use catga::{
-    Aggregate, Answer, Catga, Command, CommandKind, Contract, ContractList, Delivery, DomainError,
-    Durable, Event, EventMeta, FoldError, Folds, Handle, Message, MessagePack, Offers, Plain,
+    Aggregate, Answer, Catga, Command, CommandKind, Checkpointed, Contract, ContractList, DecodeError, Delivery, DomainError,
+    Durable, EncodeError, Event, EventMeta, FoldError, Folds, Handle, Message, MessagePack, Offers, Plain,
     Projection, Query, QueryKind, RecordedEvent, Registrar, Request, Service, Stream, StreamEvent,
     StreamName, Subscriber, SubscriberError, Tx, View,
 };
@@ -112,7 +112,7 @@ impl Aggregate for Counter {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Totals(u64);
 
 impl Projection for Totals {
@@ -125,6 +125,14 @@ impl Projection for Totals {
             self.0 += event.decode::<Added>()?.amount;
         }
         Ok(())
+    }
+
+    fn save(&self) -> Result<Option<Vec<u8>>, EncodeError> {
+        Ok(Some(self.save_as::<MessagePack>()?))
+    }
+
+    fn restore(bytes: &[u8]) -> Result<Option<Self>, DecodeError> {
+        Ok(Some(Self::restore_as::<MessagePack>(bytes)?))
     }
 }
 

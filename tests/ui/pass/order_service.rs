@@ -96,7 +96,7 @@ impl Order {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct OrderBook {
     orders: HashMap<OrderId, Order>,
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catga_cluster::{Node, NodeId, Options, RaftLog, Rt, StoreId};
+use catga_cluster::{Ground, Node, NodeId, Options, RaftLog, Rt, Store, StoreId};
 use catga_core::NodeName;
 use catga_host::Host;
 use catga_journal::conformance::{Abilities, LogHarness, Recorder};
@@ -121,10 +121,15 @@ impl Cluster {
         let id = Self::raft_id(node);
         self.trace.note(format_args!("start of {id}"));
         let disk = self.nodes[node].disk.clone();
+        let host: Arc<dyn Host> = self.host.clone();
         let open = RaftLog::open(
+            &host,
             Options::new(id, self.random.borrow_mut().next()),
-            MemoryStore::new(disk.clone()),
-            Arc::new(disk),
+            Store {
+                log: MemoryStore::new(disk.clone()),
+                snapshots: Arc::new(disk),
+                ground: Arc::new(Nowhere),
+            },
             self.net.of(id),
             Box::new(self.recorder.borrow().applier(node)),
         );
@@ -138,6 +143,11 @@ impl Cluster {
         self.leader().filter(|leader| *leader != node)
     }
 }
+
+/// Simulated disks are never full, and need no closing.
+struct Nowhere;
+
+impl Ground for Nowhere {}
 
 impl LogHarness for Cluster {
     type Log = RaftLog;

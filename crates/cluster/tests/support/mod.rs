@@ -6,7 +6,7 @@
 
 mod cluster;
 mod disk;
-mod host;
+pub mod host;
 mod net;
 mod random;
 mod store;

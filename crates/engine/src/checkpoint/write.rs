@@ -5,11 +5,19 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::bytes::Writer;
 use super::{FORMAT, MAGIC};
 use crate::session::{Recorded, Session};
-use crate::{Engine, MemoryState};
+use crate::{Engine, MemoryState, State};
 
 impl Engine<MemoryState> {
     /// The whole engine as bytes. Two engines that hold the same give the same bytes.
     pub fn checkpoint(&self) -> Bytes {
+        self.checkpoint_with(&self.state)
+    }
+}
+
+impl<S: State> Engine<S> {
+    /// The engine as bytes, with the heads of `state` in place of its own: none, for a shell that
+    /// keeps the heads elsewhere.
+    pub fn checkpoint_with(&self, state: &MemoryState) -> Bytes {
         let mut out = Writer::default();
         out.0.extend_from_slice(MAGIC);
         out.number(FORMAT);
@@ -20,7 +28,7 @@ impl Engine<MemoryState> {
         out.number(self.rolling.hash());
         self.write_sessions(&mut out);
         self.write_keys(&mut out);
-        self.write_state(&mut out);
+        write_state(state, &mut out);
         let checksum = xxh3_64(&out.0);
         out.number(checksum);
         out.0.into()
@@ -67,32 +75,32 @@ impl Engine<MemoryState> {
             out.number(alias.since_ms);
         }
     }
+}
 
-    fn write_state(&self, out: &mut Writer) {
-        let streams = self.state.streams.sorted();
-        out.count(streams.len());
-        for (name, head) in streams {
-            let AttemptId { message, term, sequence } = head.writer;
-            out.bytes(name.as_str().as_bytes());
-            out.number(head.version);
-            out.number(head.offset.0);
-            write_id(message, out);
-            out.number(term);
-            out.number(sequence);
-        }
-        let records = self.state.records.sorted();
-        out.count(records.len());
-        for (key, head) in records {
-            out.bytes(key.as_str().as_bytes());
-            out.number(head.offset.0);
-            out.bytes(&head.value);
-        }
-        let tags = self.state.tags.sorted();
-        out.count(tags.len());
-        for (tag, last) in tags {
-            out.bytes(tag.as_str().as_bytes());
-            out.number(last.0);
-        }
+fn write_state(state: &MemoryState, out: &mut Writer) {
+    let streams = state.streams.sorted();
+    out.count(streams.len());
+    for (name, head) in streams {
+        let AttemptId { message, term, sequence } = head.writer;
+        out.bytes(name.as_str().as_bytes());
+        out.number(head.version);
+        out.number(head.offset.0);
+        write_id(message, out);
+        out.number(term);
+        out.number(sequence);
+    }
+    let records = state.records.sorted();
+    out.count(records.len());
+    for (key, head) in records {
+        out.bytes(key.as_str().as_bytes());
+        out.number(head.offset.0);
+        out.bytes(&head.value);
+    }
+    let tags = state.tags.sorted();
+    out.count(tags.len());
+    for (tag, last) in tags {
+        out.bytes(tag.as_str().as_bytes());
+        out.number(last.0);
     }
 }
 

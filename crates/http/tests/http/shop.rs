@@ -133,7 +133,7 @@ impl Order {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Book(std::collections::HashMap<Uuid, Order>);
 
 #[projection(name = "book", version = 1)]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use catga_core::{Fault, FaultCode};
 
-use crate::{Applier, Delivered, LogIndex, LogSnapshot};
+use crate::{Applier, Delivered, LogIndex, LogSnapshot, PendingSnapshot};
 
 /// Everything that the nodes of one check were given, and what was wrong with it.
 ///
@@ -135,10 +135,10 @@ impl Applier for RecordingApplier {
         Ok(())
     }
 
-    fn snapshot(&mut self) -> Result<LogSnapshot, Fault> {
+    fn snapshot(&mut self) -> Result<PendingSnapshot, Fault> {
         let recorded = self.recorder.lock();
         let state = &recorded.lives[self.life].state;
-        Ok(LogSnapshot { upto: state.applied, data: state.encode() })
+        Ok(LogSnapshot { upto: state.applied, data: state.encode() }.into())
     }
 
     fn install(&mut self, snapshot: LogSnapshot) -> Result<(), Fault> {

@@ -6,8 +6,9 @@ use catga_core::{Fault, FaultCode, Offset, panic_message};
 use catga_engine::{Applied, Entry, Verdict};
 
 use super::shared::{Shared, State};
-use super::{snapshot, waiters};
-use crate::{Applier, Delivered, LogIndex, LogSnapshot};
+use super::{checkpoint, snapshot, waiters};
+use crate::stored::storage_fault;
+use crate::{Applier, Delivered, LogIndex, LogSnapshot, PendingSnapshot};
 
 /// The half of a replica that its log delivers to.
 ///
@@ -51,14 +52,19 @@ impl ReplicaApplier {
             let message = format!("the log delivered {index:?} after {last:?}");
             return Err(Fault::internal(message));
         }
+        state.engine.state_mut().fetch(&entry).map_err(storage_fault)?;
         let decided = state.engine.apply(&entry, &delivered.entry, &mut self.outcome);
         decided.map_err(|error| {
             let message = format!("cannot apply the entry at {:?}: {error}", delivered.index);
             Fault::new(FaultCode::Unreadable, message)
         })?;
+        let mut versions = &*self.outcome.versions;
         for (effect, verdict) in entry.effects.into_iter().zip(&self.outcome.verdicts) {
             if matches!(verdict, Verdict::Counted { .. }) {
-                state.history.push(effect);
+                // The engine gave a version for every event of every effect that counted.
+                let (own, rest) = versions.split_at(effect.events.len());
+                state.history.push(effect, own);
+                versions = rest;
             }
         }
         state.index = Some(delivered.index);
@@ -91,17 +97,28 @@ impl Applier for ReplicaApplier {
     }
 
     fn apply(&mut self, entries: &[Delivered]) -> Result<(), Fault> {
-        self.or_stop(|this| entries.iter().try_for_each(|entry| this.apply_one(entry)))
+        self.or_stop(|this| entries.iter().try_for_each(|entry| this.apply_one(entry)))?;
+        if let Some(disk) = &self.shared.disk {
+            disk.applied(entries);
+        }
+        Ok(())
     }
 
-    fn snapshot(&mut self) -> Result<LogSnapshot, Fault> {
-        self.shared.read(|state| LogSnapshot {
+    fn snapshot(&mut self) -> Result<PendingSnapshot, Fault> {
+        if self.shared.disk.is_some() {
+            return checkpoint::begin(&self.shared);
+        }
+        let snapshot = self.shared.read(|state| LogSnapshot {
             upto: state.index,
             data: snapshot::write(&state.engine, &state.history),
-        })
+        })?;
+        Ok(snapshot.into())
     }
 
     fn install(&mut self, snapshot: LogSnapshot) -> Result<(), Fault> {
+        if self.shared.disk.is_some() {
+            return self.shared.read(|state| checkpoint::install(state, &snapshot))?;
+        }
         // Built before anything is touched: if it is damaged, the state is as before.
         let limits = self.shared.read(|state| state.engine.limits())?;
         let (engine, history) = snapshot::read(&snapshot.data, limits, self.shared.incarnation)?;
@@ -114,8 +131,10 @@ impl Applier for ReplicaApplier {
                 format!("a snapshot at offset {offset} is older than the state at {have}");
             return Err(Fault::internal(message));
         }
-        let former =
-            std::mem::replace(&mut *state, State { engine, history, index: snapshot.upto });
+        let (frozen, frozen_heads, stored) = (Vec::new(), Vec::new(), None);
+        let index = snapshot.upto;
+        let installed = State { engine, history, frozen, frozen_heads, stored, index };
+        let former = std::mem::replace(&mut *state, installed);
         drop(state);
         // Taking all of a history apart takes long; nobody should wait for it at the lock.
         drop(former);

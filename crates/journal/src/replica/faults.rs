@@ -13,7 +13,14 @@ pub(super) fn refused(refusal: &Refusal) -> Fault {
         }
         Refusal::Stopped => shutting_down(),
         Refusal::TooLarge { limit } => too_large(*limit),
-        Refusal::Full => Fault::new(FaultCode::StorageFull, "the log has no room for the effect"),
+        Refusal::Overloaded => {
+            Fault::new(FaultCode::Overloaded, "too many entries wait for the log; try later")
+        }
+        Refusal::Full => Fault::new(
+            FaultCode::StorageFull,
+            "the disk has no room for the next segment of the log; make room, and commands are \
+             taken again",
+        ),
     }
 }
 

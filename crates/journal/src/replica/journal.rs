@@ -8,7 +8,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 use super::batcher::Queued;
-use super::{Replica, faults};
+use super::{Replica, faults, reading};
 use crate::{
     Filter, Guarantees, Journal, Leadership, Log, Page, Pending, RecordedOutcome, Watermark,
 };
@@ -39,8 +39,7 @@ impl<L: Log> Journal for Replica<L> {
     }
 
     fn outcome(&self, offset: Offset) -> BoxFuture<'_, Result<RecordedOutcome, Fault>> {
-        let outcome = self.shared.read(|state| state.history.outcome(offset));
-        Box::pin(ready(outcome.and_then(|outcome| outcome)))
+        Box::pin(ready(reading::outcome(&self.shared, offset)))
     }
 
     fn head(&self, level: ReadLevel) -> BoxFuture<'_, Result<Position, Fault>> {
@@ -60,7 +59,7 @@ impl<L: Log> Journal for Replica<L> {
     }
 
     fn stream<'a>(&'a self, stream: &'a StreamName) -> BoxFuture<'a, Result<StreamSlice, Fault>> {
-        Box::pin(ready(self.shared.read(|state| state.history.stream(stream))))
+        Box::pin(ready(reading::stream(&self.shared, stream)))
     }
 
     fn page<'a>(
@@ -69,8 +68,22 @@ impl<L: Log> Journal for Replica<L> {
         filter: &'a Filter,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, Fault>> {
-        let page = |state: &super::shared::State| state.history.page(after, filter, limit);
-        Box::pin(ready(self.shared.read(page)))
+        Box::pin(ready(reading::page(&self.shared, after, filter, limit)))
+    }
+
+    fn degraded(&self) -> Option<String> {
+        match self.shared.failure.get() {
+            Some(fault) => Some(format!("the journal has stopped: {fault}")),
+            None => self.log.degraded(),
+        }
+    }
+
+    fn failure(&self) -> Option<Fault> {
+        self.shared.failure.get().cloned()
+    }
+
+    fn failed(&self) -> BoxFuture<'_, Fault> {
+        Box::pin(async { self.shared.failure.wait().await.clone() })
     }
 
     fn guarantees(&self) -> Guarantees {
@@ -100,6 +113,7 @@ impl<L: Log> Journal for Replica<L> {
             let _ = stop.send(());
         }
         Box::pin(async {
+            self.checkpointer.stop(&*self.log, &self.shared).await;
             self.log.shutdown().await;
             self.ended.reach(Offset(1)).await;
             self.shared.applied.close();

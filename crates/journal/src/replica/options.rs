@@ -1,7 +1,10 @@
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use catga_core::NodeName;
 use catga_engine::Limits;
+use catga_host::Files;
 
 /// How a [`Replica`](crate::Replica) is set up.
 #[derive(Clone, Debug)]
@@ -10,7 +13,7 @@ pub struct ReplicaOptions {
     /// The node's written name, for what it logs.
     pub node: NodeName,
     /// Which life of the journal this is, the same on every node of it. None draws one at random,
-    /// as fits a log that is gone with its process.
+    /// as fits a log that is gone with its process. On disk it must be that of the checkpoint.
     pub incarnation: Option<u64>,
     /// How much the engine remembers; the same on every node of the journal.
     pub limits: Limits,
@@ -27,6 +30,59 @@ pub struct ReplicaOptions {
     /// How many commits whose append came back in doubt go on waiting for this node's own apply.
     /// Beyond it the oldest are answered that they are in doubt.
     pub doubtful_max: usize,
+    /// Where the state is kept; in memory if nothing is said.
+    pub disk: Option<DiskOptions>,
+}
+
+/// Where a replica keeps its state, and how often.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DiskOptions {
+    /// The files of the machine.
+    pub files: Arc<dyn Files>,
+    /// The directory; it belongs to this replica alone.
+    pub dir: PathBuf,
+    /// How often it is written to.
+    pub pace: CheckpointPace,
+}
+
+/// How often a replica makes checkpoints, and what the log keeps behind them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckpointPace {
+    /// How many bytes of entries are applied before a checkpoint begins. What was applied since
+    /// the last one is in memory, and is applied again after a restart.
+    pub bytes: usize,
+    /// The time from the beginning of one checkpoint to that of the next, at least.
+    pub interval: Duration,
+    /// How many bytes of applied entries the log keeps at least, for peers that lag behind.
+    pub log_kept_bytes: usize,
+}
+
+impl Default for CheckpointPace {
+    fn default() -> Self {
+        Self {
+            // A restart applies at most about twice as much again, which takes a second or two.
+            bytes: 32 << 20,
+            // Each costs several syncs, beside those of the log.
+            interval: Duration::from_secs(1),
+            log_kept_bytes: 64 << 20,
+        }
+    }
+}
+
+impl DiskOptions {
+    /// The usual options for a replica in `dir`.
+    pub fn new(files: Arc<dyn Files>, dir: PathBuf) -> Self {
+        Self { files, dir, pace: CheckpointPace::default() }
+    }
+
+    /// The same options with checkpoints as often as `pace` says.
+    #[must_use]
+    pub fn with_pace(mut self, pace: CheckpointPace) -> Self {
+        self.pace = pace;
+        self
+    }
 }
 
 impl ReplicaOptions {
@@ -45,6 +101,7 @@ impl ReplicaOptions {
             // Hides one round trip behind another; more only makes batches smaller.
             appends_in_flight_max: 4,
             doubtful_max: 4096,
+            disk: None,
         }
     }
 
@@ -52,6 +109,13 @@ impl ReplicaOptions {
     #[must_use]
     pub fn with_incarnation(mut self, incarnation: u64) -> Self {
         self.incarnation = Some(incarnation);
+        self
+    }
+
+    /// The same options with the state kept as `disk` says.
+    #[must_use]
+    pub fn with_disk(mut self, disk: DiskOptions) -> Self {
+        self.disk = Some(disk);
         self
     }
 

@@ -1,14 +1,18 @@
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use catga_core::{Fault, NodeName, Offset};
-use catga_engine::{Engine, Lookup, MemoryState};
+use catga_engine::{Engine, Lookup};
 use catga_host::Host;
+use tokio::sync::SetOnce;
 
 use super::clock::Clock;
+use super::disk::{Disk, Opened};
 use super::waiters::Waiters;
 use super::{ReplicaOptions, faults};
+use crate::heads::{Changed, Heads};
 use crate::history::History;
+use crate::stored::Stored;
 use crate::{LogIndex, Watermark};
 
 /// What the halves of a replica share: the commits, the applier and the readers.
@@ -25,31 +29,40 @@ pub(super) struct Shared {
     state: RwLock<State>,
     /// The engine's version, for the batcher, which needs nothing else of the state.
     engine_version: AtomicU32,
+    /// Where checkpoints go; none for a replica in memory.
+    pub(super) disk: Option<Disk>,
     /// Why the replica stopped; set before anybody can read what was left half done.
-    failure: OnceLock<Fault>,
+    pub(super) failure: SetOnce<Fault>,
 }
 
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) engine: Engine<MemoryState>,
+    pub(super) engine: Engine<Heads>,
+    /// The effects above those of the last checkpoint that began, or all.
     pub(super) history: History,
+    /// The effects that checkpoints under way write down; newest last.
+    pub(super) frozen: Vec<Arc<History>>,
+    /// The heads that belong to them.
+    pub(super) frozen_heads: Vec<Arc<Changed>>,
+    /// The effects below; none for a replica in memory.
+    pub(super) stored: Option<Stored>,
     /// The last entry in it.
     pub(super) index: Option<LogIndex>,
 }
 
 impl Shared {
-    pub(super) fn new(host: &Arc<dyn Host>, options: &ReplicaOptions) -> Self {
-        let incarnation = options.incarnation.unwrap_or_else(|| host.random());
-        let engine = Engine::new(MemoryState::new(), options.limits);
+    pub(super) fn new(host: &Arc<dyn Host>, options: &ReplicaOptions, opened: Opened) -> Self {
+        let Opened { state, incarnation, disk } = opened;
         Self {
             node: options.node.clone(),
             incarnation,
-            applied: Watermark::default(),
+            applied: Watermark::new(state.engine.offset()),
             waiters: Waiters::default(),
             clock: Clock::new(Arc::clone(host)),
-            engine_version: AtomicU32::new(engine.version()),
-            state: RwLock::new(State { engine, history: History::new(incarnation), index: None }),
-            failure: OnceLock::new(),
+            engine_version: AtomicU32::new(state.engine.version()),
+            state: RwLock::new(state),
+            disk,
+            failure: SetOnce::new(),
         }
     }
 

@@ -1,14 +1,17 @@
-//! A whole replica as bytes, and back.
+//! A whole replica in memory as bytes, and back.
 //!
 //! Layout, all numbers 64-bit little-endian: the magic and the format's version; the length of
 //! the engine's checkpoint and the checkpoint; for each piece of the history its length and the
 //! piece, an encoded [`Entry`]; and the XXH3 of all that. So two replicas that hold the same give
 //! the same bytes.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use catga_core::{Fault, FaultCode, Offset, payload_hash};
-use catga_engine::{Engine, Entry, Limits, MemoryState};
+use std::collections::HashMap;
 
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use catga_core::{Fault, FaultCode, NewEvent, Offset, StreamName, payload_hash};
+use catga_engine::{Engine, Entry, Limits};
+
+use crate::heads::Heads;
 use crate::history::History;
 
 /// Names the format: a snapshot of a replica.
@@ -22,12 +25,12 @@ const FORMAT: u64 = 1;
 const PIECE_EFFECTS: usize = 64;
 
 /// The snapshot of an engine and the history of what it counted.
-pub(super) fn write(engine: &Engine<MemoryState>, history: &History) -> Bytes {
+pub(super) fn write(engine: &Engine<Heads>, history: &History) -> Bytes {
     let mut data = BytesMut::new();
     data.put_slice(MAGIC);
     data.put_u64_le(FORMAT);
-    put(&mut data, &engine.checkpoint());
-    let mut effects = history.effects_after(Offset::ZERO).peekable();
+    put(&mut data, &engine.checkpoint_with(&engine.state().recent.state));
+    let mut effects = history.effects().peekable();
     while effects.peek().is_some() {
         let piece = Entry {
             engine: engine.version(),
@@ -49,22 +52,31 @@ pub(super) fn read(
     data: &Bytes,
     limits: Limits,
     incarnation: u64,
-) -> Result<(Engine<MemoryState>, History), Fault> {
+) -> Result<(Engine<Heads>, History), Fault> {
     let mut rest = checked(data)?;
     let engine = Engine::restore(&take(&mut rest)?, limits)
         .map_err(|error| unreadable(format_args!("its engine: {error}")))?;
-    let mut history = History::new(incarnation);
+    let mut history = History::new(incarnation, Offset::ZERO);
+    let mut lengths: HashMap<StreamName, u64> = HashMap::new();
     while rest.has_remaining() {
         let piece = Entry::decode(&take(&mut rest)?)
             .map_err(|error| unreadable(format_args!("its history: {error}")))?;
-        piece.effects.into_iter().for_each(|effect| history.push(effect));
+        for effect in piece.effects {
+            let version = |event: &NewEvent| {
+                let length = lengths.entry(event.stream.clone()).or_default();
+                *length += 1;
+                *length
+            };
+            let versions: Vec<u64> = effect.events.iter().map(version).collect();
+            history.push(effect, &versions);
+        }
     }
     if history.offset() != engine.offset() {
         let (held, counted) = (history.offset(), engine.offset());
         let what = format_args!("its history has {held} effects, its engine counted {counted}");
         return Err(unreadable(what));
     }
-    Ok((engine, history))
+    Ok((engine.with_state(Heads::of), history))
 }
 
 /// What stands between the head and the checksum of `data`.

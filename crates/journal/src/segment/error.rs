@@ -35,6 +35,12 @@ pub enum SegmentError {
         /// Its format.
         found: u32,
     },
+    /// It was there when it was opened, and is gone.
+    #[error("{} was removed while it was in use", path.display())]
+    Vanished {
+        /// The file.
+        path: PathBuf,
+    },
     /// It is a file, but not the one that belongs here.
     #[error("{} does not belong here: {what}", path.display())]
     Foreign {
@@ -53,6 +59,11 @@ impl SegmentError {
     /// True if there is no such file.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// True if there is such a file already.
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
     }
 
     /// True if there was no room for it.

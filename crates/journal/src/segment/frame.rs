@@ -8,7 +8,7 @@ pub(super) const FRAME_BYTES: usize = 24;
 pub(super) const ALIGN: u64 = 8;
 
 /// The longest payload. A length above it is damage, and nothing is reserved for it.
-pub(super) const PAYLOAD_MAX: usize = 256 << 20;
+pub const PAYLOAD_MAX: usize = 256 << 20;
 
 /// What a frame is. The kinds below [`FrameKind::OWNER`] are the format's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +48,11 @@ impl Frame {
 /// Where the frame after one at `at` with a payload of `len` bytes begins.
 pub(super) fn end_of(at: u64, len: usize) -> u64 {
     (at + (FRAME_BYTES + len) as u64).next_multiple_of(ALIGN)
+}
+
+/// How many bytes of a file a frame with a payload of `len` bytes takes.
+pub(crate) fn frame_bytes(len: usize) -> u64 {
+    end_of(0, len)
 }
 
 /// The head of a frame.

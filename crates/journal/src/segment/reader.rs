@@ -7,6 +7,7 @@ use catga_host::{File, Files, Open};
 use super::frame::{FRAME_BYTES, FrameHead, checksum};
 use super::head::{HEAD_BYTES, NoHead};
 use super::{FileKind, Frame, FrameKind, Head, Scan, SegmentError};
+use crate::planted::Planted;
 
 /// A file of frames, to be read.
 #[derive(Clone, Debug)]
@@ -86,6 +87,25 @@ impl SegmentReader {
         self.parse(at, &Bytes::from(bytes))
     }
 
+    /// The frame that begins at `at`, for who knows that it ends within `bytes` bytes: read in one
+    /// piece.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); also when the file ends within those bytes.
+    pub(crate) fn read_within(&self, at: u64, bytes: usize) -> Result<Frame, SegmentError> {
+        let mut read = vec![0; bytes];
+        self.fill(&mut read, at)?;
+        self.parse(at, &Bytes::from(read))
+    }
+
+    /// How long the file is.
+    ///
+    /// # Errors
+    /// When the machine does not say.
+    pub(crate) fn len(&self) -> Result<u64, SegmentError> {
+        self.file.len().map_err(|error| SegmentError::io(&self.path, error))
+    }
+
     /// The frame at the beginning of `bytes`, which stand at `at` in the file.
     pub(super) fn parse(&self, at: u64, bytes: &Bytes) -> Result<Frame, SegmentError> {
         let found = FrameHead::decode(bytes).filter(|head| head.is_at(at));
@@ -96,7 +116,8 @@ impl SegmentReader {
         let Some(rest) = bytes.get(4..end) else {
             return Err(self.damaged(at, "a frame is cut off"));
         };
-        if checksum(self.head.salt, rest) != head.checksum {
+        let right = checksum(self.head.salt, rest) == head.checksum;
+        if !right && !Planted::TornTailAccepted.is_here() {
             return Err(self.damaged(at, "the checksum of a frame differs"));
         }
         let payload = bytes.slice(FRAME_BYTES..end);
@@ -113,6 +134,12 @@ impl SegmentReader {
         Scan::new(self.clone(), at)
     }
 
+    /// The frames from the one that begins at `at` on, as if the file ended at `end`: what stands
+    /// behind is not looked at, since somebody may be writing or cutting there.
+    pub(crate) fn scan_between(&self, at: u64, end: u64) -> Scan {
+        Scan::between(self.clone(), at, end)
+    }
+
     pub(super) fn fill(&self, bytes: &mut [u8], at: u64) -> Result<(), SegmentError> {
         self.file.read_at(bytes, at).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => self.damaged(at, "the file ends there"),
@@ -120,7 +147,7 @@ impl SegmentReader {
         })
     }
 
-    pub(super) fn damaged(&self, at: u64, what: &'static str) -> SegmentError {
+    pub(crate) fn damaged(&self, at: u64, what: &'static str) -> SegmentError {
         SegmentError::Damaged { path: self.path.to_path_buf(), at, what }
     }
 }

@@ -13,6 +13,8 @@ pub struct Scan {
     reader: SegmentReader,
     /// Where the next frame begins.
     at: u64,
+    /// Where to end; at the end of the file if nothing is said.
+    limit: Option<u64>,
     /// What was read from `at` on.
     ahead: Bytes,
     /// How far some frame says that the file was synced.
@@ -50,7 +52,27 @@ pub enum Tail {
 
 impl Scan {
     pub(super) fn new(reader: SegmentReader, at: u64) -> Self {
-        Self { reader, at, ahead: Bytes::new(), synced: 0, sealed: false, ended: false }
+        let ahead = Bytes::new();
+        Self { reader, at, limit: None, ahead, synced: 0, sealed: false, ended: false }
+    }
+
+    pub(super) fn between(reader: SegmentReader, at: u64, end: u64) -> Self {
+        Self { limit: Some(end), ..Self::new(reader, at) }
+    }
+
+    /// Where the next frame begins, or where the good frames end.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Why there is no good frame where the next one should begin.
+    pub(crate) fn missing(&self) -> SegmentError {
+        let what = "frames are missing there";
+        self.reader.read(self.at).err().unwrap_or_else(|| self.reader.damaged(self.at, what))
+    }
+
+    fn len(&self) -> Result<u64, SegmentError> {
+        self.limit.map_or_else(|| self.reader.len(), Ok)
     }
 
     /// The next frame of the file's owner; none where the good frames end.
@@ -73,6 +95,11 @@ impl Scan {
         Ok(None)
     }
 
+    /// How far what was read so far says that the file was synced.
+    pub fn synced(&self) -> u64 {
+        self.synced
+    }
+
     /// How the file ends; looks at all that stands behind the last good frame.
     ///
     /// # Errors
@@ -84,7 +111,7 @@ impl Scan {
             return Ok(Tail::Sealed { end });
         }
         // From here on only what is said of the sync counts, and whether anything stands there.
-        let len = self.reader.file.len().map_err(|e| SegmentError::io(&self.reader.path, e))?;
+        let len = self.len()?;
         let mut anything = false;
         let mut at = end;
         while at < len {
@@ -114,15 +141,15 @@ impl Scan {
 
     /// The frame that begins where the last one ended, if a good one does.
     fn step(&mut self) -> Result<Option<Frame>, SegmentError> {
-        let len = self.reader.file.len().map_err(|e| SegmentError::io(&self.reader.path, e))?;
         if self.ahead.len() < FRAME_BYTES {
-            self.fill_ahead(self.at, len)?;
+            self.fill_ahead(self.at, self.len()?)?;
         }
         let Some(head) = FrameHead::decode(&self.ahead).filter(|head| head.is_at(self.at)) else {
             return Ok(None);
         };
         let whole = FRAME_BYTES + head.len as usize;
         if self.ahead.len() < whole {
+            let len = self.len()?;
             if self.at + whole as u64 > len {
                 return Ok(None);
             }

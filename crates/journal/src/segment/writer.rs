@@ -132,6 +132,27 @@ impl SegmentWriter {
         Ok(())
     }
 
+    /// Writes again what stands from `start` to the end. To be synced.
+    ///
+    /// After a sync that failed a machine may show what is on no disk, and think it is: only what
+    /// is written anew is sure to be synced.
+    ///
+    /// # Errors
+    /// When the machine refuses.
+    pub fn write_again(&mut self, start: u64) -> Result<(), SegmentError> {
+        const PIECE: u64 = 256 << 10;
+        let mut at = start;
+        while at < self.end {
+            let len = (self.end - at).min(PIECE);
+            let mut piece = vec![0; usize::try_from(len).unwrap_or_default()];
+            self.reader.fill(&mut piece, at)?;
+            let written = self.reader.file.write_at(&piece, at);
+            written.map_err(|error| SegmentError::io(&self.reader.path, error))?;
+            at += len;
+        }
+        Ok(())
+    }
+
     /// Makes durable what was written.
     ///
     /// # Errors
@@ -165,6 +186,18 @@ impl SegmentWriter {
     pub fn seal(&mut self) -> Result<(), SegmentError> {
         self.put(FrameKind::SEAL, 0, &[]);
         self.write()
+    }
+
+    /// Ends the file where its last frame ends: what stands behind, and what was reserved, is gone.
+    /// To be synced.
+    ///
+    /// # Errors
+    /// When the machine refuses.
+    pub(crate) fn shorten(&mut self) -> Result<(), SegmentError> {
+        let shortened = self.reader.file.set_len(self.end);
+        shortened.map_err(|error| SegmentError::io(&self.reader.path, error))?;
+        self.capacity = self.end;
+        Ok(())
     }
 
     /// Makes what stands behind the last frame zero, as it must be before anything is written

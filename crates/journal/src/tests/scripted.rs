@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use catga_core::{Fault, NodeName};
 use catga_host::TokioHost;
+use futures_util::FutureExt;
 use tokio::sync::watch;
 
 use crate::{
@@ -90,7 +91,18 @@ impl Scripted {
     }
 
     pub(crate) fn snapshot(&self) -> LogSnapshot {
-        self.inner.lock().unwrap().applier.snapshot().unwrap()
+        let pending = self.inner.lock().unwrap().applier.snapshot().unwrap();
+        pending.build().now_or_never().unwrap().unwrap()
+    }
+
+    /// Makes a checkpoint of what was delivered so far.
+    pub(crate) async fn checkpoint(&self) -> Result<LogSnapshot, Fault> {
+        let pending = self.inner.lock().unwrap().applier.snapshot()?;
+        pending.build().await
+    }
+
+    pub(crate) fn applied(&self) -> Option<LogIndex> {
+        self.inner.lock().unwrap().applier.applied()
     }
 
     pub(crate) fn install(&self, snapshot: LogSnapshot) -> Result<(), Fault> {

@@ -34,7 +34,7 @@ fn fixed() -> ReplicaOptions {
 }
 
 /// Everything that a reader can see of a journal.
-async fn seen(journal: &dyn Journal) -> (Offset, u64, Vec<RecordedEvent>, Vec<String>) {
+pub(crate) async fn seen(journal: &dyn Journal) -> (Offset, u64, Vec<RecordedEvent>, Vec<String>) {
     let (offset, hash) = journal.rolling_hash();
     assert_eq!(journal.applied().get(), offset);
     let mut outcomes = Vec::new();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use catga_core::{Fault, NodeName};
 use catga_host::{Host, TokioHost};
+use futures_util::FutureExt;
 
 use crate::conformance::{
     Abilities, LogHarness, Random, Recorder, RecordingApplier, log_faults, log_suite,
@@ -245,7 +246,8 @@ impl LogHarness for Toy {
             return;
         };
         let applier = cluster.nodes[leader].applier.as_mut().unwrap();
-        let mut snapshot = applier.snapshot().unwrap();
+        let pending = applier.snapshot().unwrap();
+        let mut snapshot = pending.build().now_or_never().unwrap().unwrap();
         if cluster.bug == Bug::SkipsAfterAnInstall
             && let Some(upto) = &mut snapshot.upto
         {

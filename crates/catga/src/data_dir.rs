@@ -1,0 +1,137 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use catga_cluster::{AloneOptions, open_alone};
+use catga_core::{Fault, Layer, NodeName};
+use catga_engine::Limits as EngineLimits;
+use catga_host::Host;
+use catga_runtime::{Backend, Builder, Limits, Parts, StartFault};
+
+/// One process on disk: what was acknowledged survives the loss of power.
+///
+/// It is a Raft cluster of one node, so that it can grow later without moving its data. The
+/// directory belongs to one node, under one name, and to one process at a time.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// use catga::DataDir;
+///
+/// let data = DataDir::new("data/node1").checkpoint_bytes(8 << 20);
+/// ```
+#[derive(Clone, Debug)]
+pub struct DataDir {
+    dir: PathBuf,
+    checkpoint_bytes: usize,
+    checkpoint_interval: Duration,
+    log_kept_bytes: usize,
+    segment_bytes: u64,
+}
+
+/// The smallest segment of the log.
+const SEGMENT_MIN: u64 = 4096;
+/// The largest: frames know their place in a file up to 32 GiB, and a segment is reserved at once.
+const SEGMENT_MAX: u64 = 1 << 30;
+
+impl DataDir {
+    /// The directory `dir`, which is made if it is missing.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        let AloneOptions { pace, storage, .. } = AloneOptions::new(NodeName::new(""), "");
+        Self {
+            dir: dir.into(),
+            checkpoint_bytes: pace.bytes,
+            checkpoint_interval: pace.interval,
+            log_kept_bytes: pace.log_kept_bytes,
+            segment_bytes: storage.segment_bytes,
+        }
+    }
+
+    /// How many bytes of the log are applied before a checkpoint begins (32 MiB): a restart applies
+    /// about twice as much again, and as much is in memory.
+    #[must_use]
+    pub fn checkpoint_bytes(mut self, bytes: usize) -> Self {
+        self.checkpoint_bytes = bytes;
+        self
+    }
+
+    /// The time from the beginning of one checkpoint to that of the next, at least (1 s).
+    #[must_use]
+    pub fn checkpoint_interval(mut self, interval: Duration) -> Self {
+        self.checkpoint_interval = interval;
+        self
+    }
+
+    /// How many bytes the log keeps behind the last checkpoint but one (64 MiB).
+    #[must_use]
+    pub fn log_kept_bytes(mut self, bytes: usize) -> Self {
+        self.log_kept_bytes = bytes;
+        self
+    }
+
+    /// How long a file of the log is, in bytes (16 MiB). The next one is reserved before it is
+    /// needed; while the disk has no room for it, commands are refused.
+    #[must_use]
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes;
+        self
+    }
+}
+
+impl<P: Into<PathBuf>> From<P> for DataDir {
+    fn from(dir: P) -> Self {
+        Self::new(dir)
+    }
+}
+
+impl Backend for DataDir {
+    fn check(&self, faults: &mut Vec<StartFault>) {
+        let mut bad = |option, value: String, why: &str| {
+            faults.push(StartFault::BadOption { option, value, why: why.to_owned() });
+        };
+        if self.dir.as_os_str().is_empty() {
+            bad("data_dir", "\"\"".to_owned(), "it must name a directory");
+        }
+        if self.checkpoint_bytes == 0 {
+            bad("checkpoint_bytes", "0".to_owned(), "each entry would be a checkpoint");
+        }
+        if !(SEGMENT_MIN..=SEGMENT_MAX).contains(&self.segment_bytes) {
+            let why = format!("it must be from {SEGMENT_MIN} to {SEGMENT_MAX} bytes");
+            bad("segment_bytes", self.segment_bytes.to_string(), &why);
+        }
+    }
+
+    async fn open(
+        self,
+        host: Arc<dyn Host>,
+        node: NodeName,
+        limits: &Limits,
+    ) -> Result<Parts, Fault> {
+        let mut options = AloneOptions::new(node, self.dir);
+        options.pace.bytes = self.checkpoint_bytes;
+        options.pace.interval = self.checkpoint_interval;
+        options.pace.log_kept_bytes = self.log_kept_bytes;
+        options.storage.segment_bytes = self.segment_bytes;
+        options.replica.limits = EngineLimits { keys: limits.keys, ..EngineLimits::default() };
+        let (replica, dir) = open_alone(host, options).await?;
+        Ok(Parts::new(replica).with_views(dir.files(), dir.views()))
+    }
+}
+
+/// Puts a node on disk.
+pub trait OnDisk {
+    /// The builder with its backend in place of the former one.
+    type Builder;
+
+    /// Keeps what the node records in the directory `dir`: what was acknowledged survives the loss
+    /// of power.
+    #[must_use]
+    fn data_dir(self, dir: impl Into<DataDir>) -> Self::Builder;
+}
+
+impl<B: Backend, E: Layer, H: Layer> OnDisk for Builder<B, E, H> {
+    type Builder = Builder<DataDir, E, H>;
+
+    fn data_dir(self, dir: impl Into<DataDir>) -> Self::Builder {
+        self.backend(dir.into())
+    }
+}

@@ -1,0 +1,134 @@
+//! The directory in which a node keeps everything: whose it is, who uses it, and where in it the
+//! parts stand.
+
+mod error;
+mod guarded;
+mod identity;
+mod inspection;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use catga_core::NodeName;
+use catga_host::{Files, Host};
+
+use self::guarded::Guarded;
+
+pub use self::error::DataDirError;
+pub use self::identity::Identity;
+pub use self::inspection::Inspection;
+
+/// The file that says whose directory it is.
+const IDENTITY: &str = "identity";
+/// The file that is locked while a process uses the directory.
+const LOCK: &str = "lock";
+
+/// The directory of one node, used by this process alone.
+///
+/// ```text
+/// identity   whose directory it is, and of which cluster
+/// lock       held by the process that uses it
+/// log/       the Raft log, in segment files
+/// snapshots/ places in the log from which a restart goes on
+/// journal/   checkpoints, history, indexes
+/// views/     projections as they were folded
+/// ```
+#[derive(Clone, Debug)]
+pub struct DataDir {
+    dir: PathBuf,
+    files: Arc<Guarded>,
+    identity: Identity,
+}
+
+impl DataDir {
+    /// Takes the directory `dir` for the node called `name`; makes it if there is none.
+    ///
+    /// # Errors
+    /// See [`DataDirError`]. Nothing was changed then, unless the directory was new.
+    ///
+    /// # Cancel safety
+    /// A directory that was being made is made by the next attempt.
+    pub async fn open(
+        host: &Arc<dyn Host>,
+        dir: &Path,
+        name: &NodeName,
+    ) -> Result<Self, DataDirError> {
+        let files = host.files();
+        let unusable = |source| DataDirError::Unusable { dir: dir.to_owned(), source };
+        files.create_dir(dir).await.map_err(unusable)?;
+        let lock = files.lock(&dir.join(LOCK)).map_err(|source| match source.kind() {
+            std::io::ErrorKind::WouldBlock => DataDirError::InUse { dir: dir.to_owned() },
+            _ => unusable(source),
+        })?;
+        let files = Arc::new(Guarded::new(files, lock));
+        let path = dir.join(IDENTITY);
+        let identity = match Identity::read(&*files, &path)? {
+            Some(identity) => identity,
+            None => {
+                let names = files.list(dir).map_err(unusable)?;
+                // A file that a new identity was to be made of says nothing about anybody.
+                let other = names.into_iter().find(|name| {
+                    name != LOCK && !name.starts_with(IDENTITY) && *name != "lost+found"
+                });
+                if let Some(other) = other {
+                    return Err(DataDirError::NoIdentity { dir: dir.to_owned(), other });
+                }
+                let identity = Identity::mint(&**host, name);
+                identity.write(&*files, &path).await?;
+                identity
+            }
+        };
+        if identity.name != *name {
+            return Err(DataDirError::OfAnother {
+                dir: dir.to_owned(),
+                owner: identity.name,
+                name: name.clone(),
+            });
+        }
+        let data = Self { dir: dir.to_owned(), files, identity };
+        for part in [data.log(), data.snapshots(), data.journal(), data.views()] {
+            data.files.create_dir(&part).await.map_err(unusable)?;
+        }
+        Ok(data)
+    }
+
+    /// Whose it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Its files. Whoever holds them keeps other processes out.
+    pub fn files(&self) -> Arc<dyn Files> {
+        Arc::clone(&self.files) as Arc<dyn Files>
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the log is.
+    pub fn log(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+
+    /// Where the snapshots are.
+    pub fn snapshots(&self) -> PathBuf {
+        self.dir.join("snapshots")
+    }
+
+    /// Where checkpoints, history and indexes are.
+    pub fn journal(&self) -> PathBuf {
+        self.dir.join("journal")
+    }
+
+    /// Where projections are.
+    pub fn views(&self) -> PathBuf {
+        self.dir.join("views")
+    }
+
+    /// Lets others use it, once nothing is written any more, whoever still holds its files.
+    pub fn release(&self) {
+        self.files.release();
+    }
+}

@@ -1,0 +1,73 @@
+use std::io;
+use std::path::PathBuf;
+
+use catga_core::{Fault, FaultCode, NodeName};
+use catga_journal::segment::SegmentError;
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataDirError {
+    /// It cannot be made, listed or locked.
+    #[error(
+        "the data directory {} cannot be used: {source}; it must be a directory that this user \
+         may write to",
+        dir.display()
+    )]
+    Unusable {
+        /// Which.
+        dir: PathBuf,
+        /// What the machine said.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error(
+        "the data directory {} is in use by another process: stop that one, or give this node a \
+         directory of its own",
+        dir.display()
+    )]
+    InUse {
+        /// Which.
+        dir: PathBuf,
+    },
+    /// It belongs to another node.
+    #[error(
+        "the data directory {} belongs to the node `{owner}`, and this is `{name}`: give it its \
+         own directory, or start it under its name",
+        dir.display()
+    )]
+    OfAnother {
+        /// Which.
+        dir: PathBuf,
+        /// Whose it is.
+        owner: NodeName,
+        /// Who wanted it.
+        name: NodeName,
+    },
+    /// It holds something, and does not say whose it is.
+    #[error(
+        "the data directory {} holds `{other}` and no identity: it is no data directory, or its \
+         file `identity` is lost. Name an empty directory, or restore this one from a backup",
+        dir.display()
+    )]
+    NoIdentity {
+        /// Which.
+        dir: PathBuf,
+        /// What it holds.
+        other: String,
+    },
+    /// Its identity cannot be read or written.
+    #[error(transparent)]
+    Identity(#[from] SegmentError),
+}
+
+impl From<DataDirError> for Fault {
+    fn from(error: DataDirError) -> Self {
+        let code = match &error {
+            DataDirError::Identity(file) if file.is_full() => FaultCode::StorageFull,
+            DataDirError::NoIdentity { .. } | DataDirError::Identity(_) => FaultCode::Unreadable,
+            _ => FaultCode::LogUnavailable,
+        };
+        Self::new(code, error.to_string())
+    }
+}

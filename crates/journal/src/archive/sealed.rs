@@ -1,0 +1,79 @@
+use bytes::Bytes;
+
+use super::places::{PLACES_MAX, all_places_bytes, place_in, places_frame_bytes};
+use super::shared::Shared;
+use super::{PLACES, RECORD};
+use crate::segment::{Frame, SegmentError, SegmentReader, frame_bytes};
+
+/// A segment that gets no more records. This is all that is kept of it in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sealed {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    /// How long the file is.
+    pub(super) length: u64,
+    /// The hash over its records, which is the same on all nodes.
+    pub(super) hash: u64,
+}
+
+impl Sealed {
+    fn count(&self) -> u64 {
+        self.last - self.first + 1
+    }
+
+    /// Where the frames of places begin: behind them is only the seal.
+    ///
+    /// # Errors
+    /// When the file is too short for them.
+    pub(super) fn places_at(&self, reader: &SegmentReader) -> Result<u64, SegmentError> {
+        let behind = all_places_bytes(self.count()) + frame_bytes(0);
+        let at = self.length.checked_sub(behind).filter(|at| *at >= reader.start());
+        at.ok_or_else(|| reader.damaged(self.length, "it is too short for its records"))
+    }
+
+    /// Looks at its head and its length.
+    pub(super) fn check(&self, shared: &Shared) -> Result<(), SegmentError> {
+        let reader = shared.open(self.first)?;
+        let length = reader.len()?;
+        if length != self.length {
+            let at = length.min(self.length);
+            return Err(reader.damaged(at, "it has another length than when it was sealed"));
+        }
+        self.places_at(&reader).map(|_| ())
+    }
+
+    /// Where the record at `offset` begins, and where it ends at the latest.
+    pub(super) fn place(
+        &self,
+        reader: &SegmentReader,
+        offset: u64,
+    ) -> Result<(u64, u64), SegmentError> {
+        let index = offset - self.first;
+        let before = index / PLACES_MAX * PLACES_MAX;
+        let at = self.places_at(reader)? + all_places_bytes(before);
+        let bytes = places_frame_bytes((self.count() - before).min(PLACES_MAX));
+        let frame = reader.read_within(at, bytes as usize)?;
+        let own = frame.kind == PLACES && frame.position == self.first + before;
+        let place = place_in(&frame.payload, index - before).filter(|(_, end)| *end <= at);
+        place.filter(|_| own).ok_or_else(|| reader.damaged(at, "the places of records are wrong"))
+    }
+
+    /// The record at `offset`, which it has: two small reads.
+    pub(super) fn read(&self, shared: &Shared, offset: u64) -> Result<Bytes, SegmentError> {
+        let reader = shared.sealed(self.first)?;
+        let (at, end) = self.place(&reader, offset)?;
+        record(&reader, reader.read_within(at, (end - at) as usize)?, offset)
+    }
+}
+
+/// What `frame` holds, if it is the record at `offset`.
+pub(super) fn record(
+    reader: &SegmentReader,
+    frame: Frame,
+    offset: u64,
+) -> Result<Bytes, SegmentError> {
+    if frame.kind != RECORD || frame.position != offset {
+        return Err(reader.damaged(frame.at, "another record stands there"));
+    }
+    Ok(frame.payload)
+}

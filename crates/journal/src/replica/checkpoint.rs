@@ -1,0 +1,173 @@
+//! A checkpoint: what was applied is set aside under the lock, which is short, and written down
+//! behind the back of everybody else.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use catga_core::{Fault, FaultCode, Offset, StreamName};
+use catga_engine::MemoryState;
+use tokio::sync::oneshot;
+
+use super::shared::{Shared, State};
+use crate::heads::{Changed, stream_head};
+use crate::history::History;
+use crate::segment::SegmentError;
+use crate::stored::{Stored, storage_fault};
+use crate::{LogIndex, LogSnapshot, PendingSnapshot};
+
+/// How long a checkpoint that found no room waits before it tries again.
+const ROOM_WAIT: Duration = Duration::from_secs(1);
+
+/// What a checkpoint writes down.
+struct Job {
+    /// The engine without its heads.
+    engine: Bytes,
+    index: LogIndex,
+    offset: Offset,
+    /// How many bytes were applied when it began.
+    bytes: u64,
+}
+
+/// What one checkpoint set aside.
+type Layer = (Arc<History>, Arc<Changed>);
+
+/// Sets the state aside. When the snapshot is built, the checkpoint is durable.
+pub(super) fn begin(shared: &Arc<Shared>) -> Result<PendingSnapshot, Fault> {
+    let disk = shared.disk.as_ref().ok_or_else(|| Fault::internal("a checkpoint needs a disk"))?;
+    let mut state = shared.write()?;
+    let state = &mut *state;
+    let Some(index) = state.index else {
+        // Nothing was ever applied, so nothing is lost by writing nothing.
+        return Ok(LogSnapshot { upto: None, data: Bytes::new() }.into());
+    };
+    let offset = state.engine.offset();
+    let empty = History::new(shared.incarnation, offset);
+    let history = Arc::new(std::mem::replace(&mut state.history, empty));
+    let changed = state.engine.state_mut().freeze();
+    state.frozen.push(history);
+    state.frozen_heads.push(changed);
+    let engine = state.engine.checkpoint_with(&MemoryState::new());
+    let job = Job { engine, index, offset, bytes: disk.begin() };
+    let (done, written) = oneshot::channel();
+    let (host, shared) = (Arc::clone(&disk.host), Arc::clone(shared));
+    let write = async move {
+        let result = write(&shared, job).await;
+        // Nobody has to be waiting.
+        let _ = done.send(result);
+    };
+    drop(host.spawn_thread("checkpoint", Box::pin(write)));
+    Ok(PendingSnapshot::new(Some(index), async {
+        let gone = || Fault::internal("the checkpoint was given up");
+        written.await.unwrap_or_else(|_| Err(gone()))
+    }))
+}
+
+/// Writes everything that was set aside, up to what the job says.
+async fn write(shared: &Shared, job: Job) -> Result<Bytes, Fault> {
+    let disk = shared.disk.as_ref().ok_or_else(|| Fault::internal("a checkpoint needs a disk"))?;
+    let _turn = disk.turn.lock().await;
+    let data = Bytes::copy_from_slice(&job.offset.0.to_le_bytes());
+    let (layers, stored) = shared.read(|state| state.layers(job.offset))?;
+    let stored = stored.ok_or_else(|| Fault::internal("a checkpoint needs a disk"))?;
+    let new = loop {
+        let written = write_layers(&layers, &stored, &job, shared).await;
+        match written {
+            Err(error) if error.is_full() => {
+                // The log goes on without it, and commands are refused before that is full too.
+                tracing::warn!(node = %shared.node, %error, "no room for a checkpoint; waiting");
+                disk.checkpoints.remove_others(&stored);
+                disk.host.sleep(ROOM_WAIT).await;
+                shared.alive()?;
+            }
+            written => break written.map_err(storage_fault)?,
+        }
+    };
+    let count = layers.len();
+    let settled = shared.write().map(|mut state| {
+        let state = &mut *state;
+        let former = state.frozen.drain(..count.min(state.frozen.len())).collect::<Vec<_>>();
+        state.frozen_heads.drain(..count.min(state.frozen_heads.len()));
+        let heads = state.engine.state_mut().settle(count, new.index.clone());
+        (former, heads, state.stored.replace(new))
+    })?;
+    // Taking them apart takes long; nobody waits for it at the lock.
+    drop((settled, layers));
+    disk.done(job.index, job.bytes);
+    Ok(data)
+}
+
+async fn write_layers(
+    layers: &[Layer],
+    stored: &Stored,
+    job: &Job,
+    shared: &Shared,
+) -> Result<Stored, SegmentError> {
+    let failed = RefCell::new(None);
+    let records = layers.iter().enumerate().flat_map(|(place, (history, _))| {
+        let below = move |stream: &StreamName| last_below(&layers[..place], stored, stream);
+        history.records(below)
+    });
+    let records = records.map_while(|record| match record {
+        Ok(record) => Some(record.encode()),
+        Err(error) => {
+            failed.replace(Some(error));
+            None
+        }
+    });
+    let records: Vec<Bytes> = records.collect();
+    if let Some(error) = failed.into_inner() {
+        return Err(error);
+    }
+    let archive = stored.archive.append(records.into_iter()).await?;
+    let mut changes = BTreeMap::new();
+    for (_, changed) in layers {
+        changes.extend(changed.changes());
+    }
+    let index = stored.index.with(changes.into_iter().collect()).await?;
+    let new = Stored { archive, index };
+    let disk = shared.disk.as_ref().map(|disk| &disk.checkpoints);
+    if let Some(checkpoints) = disk {
+        checkpoints.write(shared.incarnation, job.index, job.engine.clone(), &new).await?;
+    }
+    Ok(new)
+}
+
+/// The last effect with an event of the stream below the layers that are to follow.
+fn last_below(
+    layers: &[Layer],
+    stored: &Stored,
+    stream: &StreamName,
+) -> Result<Offset, SegmentError> {
+    match layers.iter().rev().find_map(|(history, _)| history.last_of(stream)) {
+        Some(offset) => Ok(offset),
+        None => {
+            let head = stream_head(&stored.index, stream)?;
+            Ok(head.map_or(Offset::ZERO, |head| head.offset))
+        }
+    }
+}
+
+impl State {
+    /// What was set aside up to `offset`, oldest first, and what lies below it.
+    fn layers(&self, offset: Offset) -> (Vec<Layer>, Option<Stored>) {
+        let layers = self.frozen.iter().zip(&self.frozen_heads);
+        let due = layers.take_while(|(history, _)| history.offset() <= offset);
+        (due.map(|(one, other)| (one.clone(), other.clone())).collect(), self.stored.clone())
+    }
+}
+
+/// A replica on disk starts from its own checkpoint, which the log's snapshot only names.
+pub(super) fn install(state: &State, snapshot: &LogSnapshot) -> Result<(), Fault> {
+    if snapshot.upto <= state.index {
+        return Ok(());
+    }
+    let (has, needs) = (state.index, snapshot.upto);
+    let message = format!(
+        "the log goes on after {needs:?}, and the newest checkpoint that can be read is of {has:?}: \
+         restore the data directory, or replace the node"
+    );
+    Err(Fault::new(FaultCode::Unreadable, message))
+}
