@@ -1,6 +1,6 @@
 //! The read model: every order, by its id and by its customer.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use catga::prelude::*;
 
@@ -8,10 +8,10 @@ use crate::messages::{CustomerOrders, OrderError, OrderId};
 use crate::order::{Order, OrderCancelled, OrderCreated};
 
 /// All orders, folded on every node from the events of all streams.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct OrderBook {
-    orders: HashMap<OrderId, Order>,
-    by_customer: HashMap<String, Vec<OrderId>>,
+    orders: BTreeMap<OrderId, Order>,
+    by_customer: BTreeMap<String, Vec<OrderId>>,
 }
 
 #[projection(name = "orders", version = 1)]

@@ -6,7 +6,9 @@ use utoipa::ToSchema;
 use crate::order::Order;
 
 /// The id of an order.
-#[derive(Id, Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Id, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(transparent)]
 pub struct OrderId(Uuid);
 

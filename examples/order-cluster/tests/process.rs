@@ -5,8 +5,12 @@ mod process {
     pub(crate) mod program;
 }
 
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use process::client::{Answer, get, post};
-use process::program::Program;
+use process::program::{Program, wait_until};
 use serde_json::{Value, json};
 
 fn order_of(answer: &Answer) -> Value {
@@ -111,4 +115,48 @@ fn a_port_in_use_and_bad_options_are_named() {
         assert_eq!(status.code(), Some(2), "{options:?}");
         assert!(said.contains("--nodes"), "{said}");
     }
+}
+
+#[test]
+fn it_says_where_its_data_is_and_what_survives() {
+    let (status, log) = Program::start_with(&["--memory"]).terminate();
+    assert!(status.success() && log.contains("nothing is kept"), "{log}");
+    let (_, log) = Program::start().terminate();
+    assert!(log.contains("node1") && log.contains("power-loss"), "{log}");
+}
+
+fn demo(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_order-cluster"));
+    command.args(["--nodes", "1", "--demo", "--kills", "2"]);
+    command.env("DATA_DIR", data).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn the_demo_kills_and_counts() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut demo = demo(&dir.path().join("node1"));
+    let shown = demo.args(["--orders", "400"]).output().expect("the demo runs");
+    let (report, said) =
+        (String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr));
+    assert!(shown.status.success(), "{report} {said}");
+    let rows: Vec<Vec<&str>> =
+        report.lines().map(|line| line.split_whitespace().collect()).collect();
+    for row in [&["kills", "(SIGKILL)", "2"][..], &["lost", "0"], &["doubled", "0"]] {
+        assert!(rows.iter().any(|found| found.starts_with(row)), "{row:?}: {report}");
+    }
+}
+
+#[test]
+fn a_killed_demo_leaves_no_process_behind() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("node1");
+    let mut runner = demo(&data);
+    let runner = runner.args(["--orders", "80000"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut runner = runner.spawn().expect("the demo runs");
+    let is_free = || File::open(data.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok());
+    wait_until("the service has its directory", || data.join("identity").exists() && !is_free());
+    runner.kill().expect("killed");
+    runner.wait().expect("ended");
+    wait_until("nobody has the directory", is_free);
 }

@@ -3,23 +3,26 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// A running order service; killed when dropped.
+use tempfile::TempDir;
+
+/// A running order service with a data directory of its own; killed when dropped.
 pub(crate) struct Program {
     child: Child,
     pub(crate) port: u16,
+    _data: TempDir,
 }
 
-fn command(options: &[&str], variables: &[(&str, &str)]) -> Command {
+fn command(options: &[&str], variables: &[(&str, &str)], data: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_order-cluster"));
     command.args(options).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     for name in ["NODE_ID", "PORT", "BIND", "RUST_LOG"] {
         command.env_remove(name);
     }
-    command.envs(variables.iter().copied());
+    command.env("DATA_DIR", data.path().join("node1")).envs(variables.iter().copied());
     command
 }
 
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(20), "waited in vain until {what}");
@@ -30,13 +33,19 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 impl Program {
     /// Starts it on a free port and waits until it listens.
     pub(crate) fn start() -> Self {
+        Self::start_with(&["--nodes", "1"])
+    }
+
+    pub(crate) fn start_with(options: &[&str]) -> Self {
         // Another process may take the port between the look and the start; then look again.
         for _ in 0..5 {
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
             let port = free.local_addr().expect("an address").port();
             drop(free);
-            let started = command(&["--nodes", "1"], &[("PORT", &port.to_string())]).spawn();
-            let mut program = Self { child: started.expect("the program starts"), port };
+            let data = tempfile::tempdir().expect("a directory");
+            let started = command(options, &[("PORT", &port.to_string())], &data).spawn();
+            let mut program =
+                Self { child: started.expect("the program starts"), port, _data: data };
             let mut gone = false;
             wait_until("it listens", || {
                 gone = program.child.try_wait().expect("a child").is_some();
@@ -59,8 +68,9 @@ impl Program {
 
     /// Runs it with `options` until it ends by itself; its exit status and what it said.
     pub(crate) fn run_to_end(options: &[&str], variables: &[(&str, &str)]) -> (ExitStatus, String) {
-        let child = command(options, variables).spawn().expect("the program starts");
-        Self { child, port: 0 }.end()
+        let data = tempfile::tempdir().expect("a directory");
+        let child = command(options, variables, &data).spawn().expect("the program starts");
+        Self { child, port: 0, _data: data }.end()
     }
 
     fn end(&mut self) -> (ExitStatus, String) {

@@ -1,0 +1,58 @@
+use std::error::Error;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use catga::prelude::*;
+use catga::{Node, OnDisk};
+use order_cluster::{routes::routes, service::Orders};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::parent::end_with_parent;
+
+/// One node that serves.
+pub(crate) struct Serving {
+    pub(crate) node: String,
+    /// Where it keeps its data; none keeps nothing.
+    pub(crate) dir: Option<PathBuf>,
+    /// It ends when its standard input does.
+    pub(crate) with_parent: bool,
+}
+
+/// Serves until a signal drains it.
+pub(crate) async fn serve(serving: Serving) -> Result<ExitCode, Box<dyn Error>> {
+    start_log();
+    if serving.with_parent {
+        end_with_parent()?;
+    }
+    let builder = Catga::builder().name(serving.node).service(|n| Orders { book: n.projection() });
+    let node = match &serving.dir {
+        Some(dir) => builder.data_dir(dir).start().await?,
+        None => builder.start().await?,
+    };
+    say_what_survives(&node, serving.dir.as_deref());
+    catga::serve(node, routes()).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start_log() {
+    // What is wrong with RUST_LOG is said and passed over.
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.from_env_lossy())
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+}
+
+fn say_what_survives(node: &Node, dir: Option<&Path>) {
+    let survives = node.cluster().status().guarantees.survives;
+    match dir {
+        Some(dir) => {
+            let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+            tracing::info!(data = %dir.display(), %survives, "an acknowledged order is on disk");
+        }
+        None => tracing::warn!(%survives, "nothing is kept: orders are gone with the process"),
+    }
+}

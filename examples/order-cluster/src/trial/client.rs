@@ -1,0 +1,186 @@
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Method, Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// A request, which can be sent again.
+#[derive(Clone, Debug)]
+pub struct Call {
+    method: Method,
+    path: String,
+    key: Option<String>,
+    body: Bytes,
+}
+
+impl Call {
+    /// Asks for what is at `path`.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), key: None, body: Bytes::new() }
+    }
+
+    /// Sends `body` to `path`, as JSON.
+    pub fn post(path: impl Into<String>, body: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(body).expect("what is sent are texts and numbers");
+        Self { method: Method::POST, path: path.into(), key: None, body: body.into() }
+    }
+
+    /// The same under an `Idempotency-Key`: however often it is sent, it counts once.
+    #[must_use]
+    pub fn keyed(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The body, if it is what it should be.
+    pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// True if it says to come again: nothing ran, or nobody knows whether something did.
+    pub fn is_put_off(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT
+                | StatusCode::INSUFFICIENT_STORAGE
+        )
+    }
+}
+
+/// Why nobody answered. Whether the request counted is unknown, unless there was no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoAnswer {
+    /// Nobody listens.
+    #[error("no connection: {0}")]
+    NoConnection(io::Error),
+    /// The connection ended in the middle.
+    #[error("the connection broke: {0}")]
+    Broken(hyper::Error),
+    /// It took too long.
+    #[error("no answer within {0:?}")]
+    TooLate(Duration),
+}
+
+/// Asks one of several servers, over one connection that it keeps open.
+#[derive(Debug)]
+pub struct Client {
+    servers: Vec<SocketAddr>,
+    /// Which server it asks now.
+    at: usize,
+    connection: Option<Connection>,
+    patience: Duration,
+}
+
+#[derive(Debug)]
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    driver: JoinHandle<()>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Client {
+    /// A client of `servers`; it begins with the first, and goes on to the next one when one does
+    /// not answer.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn new(servers: Vec<SocketAddr>) -> Self {
+        assert!(!servers.is_empty(), "a client needs a server");
+        // Above the 10 s after which the service itself gives up on a request.
+        let patience = Duration::from_secs(15);
+        Self { servers, at: 0, connection: None, patience }
+    }
+
+    /// How long it waits for an answer: 15 s.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Sends the request and waits for the answer.
+    ///
+    /// # Errors
+    /// When there is none; the next request goes to the next server.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves a connection of no use; the next request fails or opens another.
+    pub async fn send(&mut self, call: &Call) -> Result<Answer, NoAnswer> {
+        let patience = self.patience;
+        let answer = timeout(patience, self.exchange(call)).await;
+        let answer = answer.unwrap_or(Err(NoAnswer::TooLate(patience)));
+        let goes_on = matches!(&answer, Ok(answer) if !answer.is_put_off());
+        if !goes_on && (answer.is_err() || self.servers.len() > 1) {
+            self.connection = None;
+            self.at = (self.at + 1) % self.servers.len();
+        }
+        answer
+    }
+
+    async fn exchange(&mut self, call: &Call) -> Result<Answer, NoAnswer> {
+        let mut kept = self.connection.take();
+        if let Some(connection) = &mut kept
+            && connection.sender.ready().await.is_err()
+        {
+            // The server has closed it meanwhile.
+            kept = None;
+        }
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => open(self.servers[self.at]).await?,
+        };
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(&call.path)
+            .header(header::HOST, "localhost");
+        if call.method == Method::POST {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(key) = &call.key {
+            request = request.header("idempotency-key", key);
+        }
+        let request = request.body(Full::new(call.body.clone()));
+        let request = request.expect("paths and keys are made of letters and digits");
+        let response = connection.sender.send_request(request).await.map_err(NoAnswer::Broken)?;
+        let status = response.status();
+        let body = response.into_body().collect().await.map_err(NoAnswer::Broken)?.to_bytes();
+        self.connection = Some(connection);
+        Ok(Answer { status, body })
+    }
+}
+
+async fn open(server: SocketAddr) -> Result<Connection, NoAnswer> {
+    let stream = TcpStream::connect(server).await.map_err(NoAnswer::NoConnection)?;
+    stream.set_nodelay(true).map_err(NoAnswer::NoConnection)?;
+    let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(NoAnswer::Broken)?;
+    // Whoever waits for an answer hears of its failure.
+    let driver = tokio::spawn(async { drop(driver.await) });
+    Ok(Connection { sender, driver })
+}

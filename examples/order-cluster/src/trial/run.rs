@@ -1,0 +1,133 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::audit::audit_with;
+use super::error::Error;
+use super::load::Load;
+use super::tally::Tally;
+use super::{Kill, Ledger, Moment, Plan, Server, Verdict};
+
+/// How often it looks whether the moment has come.
+const LOOK: Duration = Duration::from_millis(1);
+/// How long clients may get nowhere while the service runs.
+const STALL: Duration = Duration::from_secs(60);
+/// How long the service is left alone before a burst, so that it has nothing left to write.
+const REST: Duration = Duration::from_millis(250);
+
+/// How far a trial is.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Progress {
+    /// How many orders were acknowledged.
+    pub acknowledged: usize,
+    /// How often the service was killed.
+    pub kills: usize,
+    /// All orders are placed; they are read back.
+    pub reads_back: bool,
+}
+
+/// Follows `plan` with the service at `server`, which is ready, and reads everything back.
+/// `watch` is told now and then how far it is.
+///
+/// # Errors
+/// When it cannot be carried out, such as when the service does not start again.
+///
+/// # Cancel safety
+/// Dropping the future ends all clients; the service runs on.
+pub async fn run(
+    server: &mut Server,
+    plan: &Plan,
+    watch: impl FnMut(Progress),
+) -> Result<(Arc<Ledger>, Verdict), Error> {
+    let tally = Arc::new(Tally::default());
+    let servers = [server.address()];
+    let load = Load::start(&servers, plan.clients, plan.seed, &tally);
+    let mut trial = Trial { server, load: &load, tally: &tally, watch, start: Duration::ZERO };
+    for kill in &plan.kills {
+        trial.strike(*kill).await?;
+    }
+    trial.until_acknowledged(plan.orders).await?;
+    trial.show(true);
+    let ledger = Arc::new(load.finish().await?);
+    audit_with(&servers, &ledger, &tally).await?;
+    let verdict = Verdict::new(&tally);
+    Ok((ledger, verdict))
+}
+
+struct Trial<'a, W> {
+    server: &'a mut Server,
+    load: &'a Load,
+    tally: &'a Tally,
+    watch: W,
+    /// How long the last start took.
+    start: Duration,
+}
+
+impl<W: FnMut(Progress)> Trial<'_, W> {
+    /// Waits for the moment, kills, and starts again.
+    async fn strike(&mut self, kill: Kill) -> Result<(), Error> {
+        self.until_acknowledged(self.tally.acknowledged() + kill.orders).await?;
+        if let Moment::InBurst(after) = kill.at {
+            self.load.hold();
+            self.until(|trial| trial.tally.under_way() == 0).await?;
+            tokio::time::sleep(REST).await;
+            self.load.release();
+            tokio::time::sleep(after).await;
+        }
+        self.kill(false)?;
+        self.server.spawn()?;
+        if let Moment::WhileStarting(part) = kill.at {
+            tokio::time::sleep(self.start.mul_f64(part)).await;
+            self.kill(true)?;
+            self.server.spawn()?;
+        }
+        self.start = self.server.until_ready().await?;
+        let mut counts = self.tally.lock();
+        counts.longest_restart = counts.longest_restart.max(self.start);
+        drop(counts);
+        self.show(false);
+        Ok(())
+    }
+
+    /// Kills the process, which starts or serves.
+    fn kill(&mut self, starting: bool) -> Result<(), Error> {
+        let under_way = self.tally.under_way();
+        let since = Instant::now();
+        self.server.kill()?;
+        let mut counts = self.tally.lock();
+        counts.pauses.begin(since, Instant::now());
+        counts.kills += 1;
+        counts.kills_while_starting += usize::from(starting && under_way > 0);
+        counts.kills_under_load += usize::from(!starting && under_way > 0);
+        drop(counts);
+        self.show(false);
+        Ok(())
+    }
+
+    async fn until_acknowledged(&mut self, orders: usize) -> Result<(), Error> {
+        self.until(|trial| trial.tally.acknowledged() >= orders).await
+    }
+
+    /// Waits until `holds`, unless something is wrong: then the trial goes on to say so.
+    async fn until(&mut self, holds: impl Fn(&Self) -> bool) -> Result<(), Error> {
+        let (mut seen, mut since) = (self.tally.acknowledged(), Instant::now());
+        while !holds(self) && self.tally.lock().findings.is_empty() {
+            self.server.check()?;
+            let now = self.tally.acknowledged();
+            if now != seen {
+                (seen, since) = (now, Instant::now());
+            }
+            if since.elapsed() > STALL {
+                return Err(Error::Stalled(STALL));
+            }
+            self.show(false);
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, reads_back: bool) {
+        let (acknowledged, kills) = (self.tally.acknowledged(), self.tally.lock().kills);
+        (self.watch)(Progress { acknowledged, kills, reads_back });
+    }
+}
