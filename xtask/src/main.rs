@@ -12,6 +12,7 @@ mod bench;
 mod docs;
 mod needs;
 mod sanitize;
+mod sim;
 mod step;
 mod test;
 mod tidy;
@@ -31,6 +32,8 @@ enum Xtask {
     Tidy,
     /// Build a benchmark in release, run it, print its table, write target/bench/NAME.json
     Bench(bench::Args),
+    /// Run simulated nodes over many seeds, each on a machine that loses power, dies and fails
+    Sim(sim::Args),
     /// Build the documentation and open nothing
     Docs,
     /// Test the code with `unsafe` under Miri and AddressSanitizer (needs a nightly compiler)
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Xtask::Test(args) => test::run(&args),
         Xtask::Tidy => tidy::run(),
         Xtask::Bench(args) => bench::run(&args),
+        Xtask::Sim(args) => sim::run(&args),
         Xtask::Docs => docs::run(),
         Xtask::Sanitize => sanitize::run(),
     };

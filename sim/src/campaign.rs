@@ -1,0 +1,152 @@
+//! Many seeds, a process each: whatever one of them leaves behind in its threads, or dies of, is
+//! its own.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result, bail};
+use catga_sim::{Exercised, Planted, Run};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use crate::Options;
+
+/// What a process tells of its seed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Told {
+    exercised: Exercised,
+    violation: Option<String>,
+}
+
+impl From<Run> for Told {
+    fn from(run: Run) -> Self {
+        let violation = run.violation.map(|violation| violation.to_string());
+        Self { exercised: run.exercised, violation }
+    }
+}
+
+/// The name of a bug on the command line.
+pub(crate) fn name_of(bug: Planted) -> &'static str {
+    match bug {
+        Planted::AckBeforeSync => "ack-before-sync",
+        Planted::VoteAroundAppends => "vote-around-appends",
+        Planted::TornTailAccepted => "torn-tail-accepted",
+        Planted::CheckpointNotSynced => "checkpoint-not-synced",
+        _ => "unnamed",
+    }
+}
+
+/// Runs the seeds on all cores.
+///
+/// # Errors
+/// When a promise was not kept, or something that a campaign is for never happened.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let jobs = match options.jobs {
+        Some(jobs) => jobs.max(1),
+        None => std::thread::available_parallelism()?.get(),
+    };
+    let next = AtomicU64::new(options.from);
+    let end = options.from.saturating_add(options.seeds);
+    let total = Mutex::new(Exercised::default());
+    let failed = Mutex::new(Vec::new());
+    let bar = progress(options.seeds);
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return;
+                    }
+                    match one(seed, options) {
+                        Ok(told) => {
+                            *total.lock().expect("no holder panics") += told.exercised;
+                            if let Some(violation) = told.violation {
+                                failed.lock().expect("no holder panics").push((seed, violation));
+                            }
+                        }
+                        Err(error) => {
+                            let mut failed = failed.lock().expect("no holder panics");
+                            failed.push((seed, format!("{error:#}")));
+                        }
+                    }
+                    bar.inc(1);
+                }
+            });
+        }
+    });
+    bar.finish_and_clear();
+    let total = total.into_inner().expect("no holder panics");
+    for (name, count) in total.rows() {
+        println!("{name:>24} {count}");
+    }
+    if let Some(path) = &options.counts {
+        add_counts(path, total)?;
+    }
+    let mut failed = failed.into_inner().expect("no holder panics");
+    failed.sort();
+    for (seed, violation) in &failed {
+        println!("seed {seed}: {violation}\n  again: {}", again(*seed, options));
+    }
+    match (failed.len(), options.bug) {
+        (0, None) => check_coverage(total, options),
+        (0, Some(bug)) => bail!("no seed caught {}", name_of(bug)),
+        (caught, Some(bug)) => {
+            println!("{} of {} seeds caught {}", caught, options.seeds, name_of(bug));
+            Ok(())
+        }
+        (violations, None) => bail!("{violations} of {} seeds failed", options.seeds),
+    }
+}
+
+fn check_coverage(total: Exercised, options: &Options) -> Result<()> {
+    /// From so many runs on, what is rare must have happened.
+    const MANY: u64 = 50;
+    let missing = total.missing();
+    if options.seeds >= MANY && !missing.is_empty() {
+        bail!("this never happened, so nothing was tested of it: {}", missing.join(", "));
+    }
+    Ok(())
+}
+
+fn again(seed: u64, options: &Options) -> String {
+    let bug = options.bug.map_or_else(String::new, |bug| format!(" --bug {}", name_of(bug)));
+    format!("cargo xtask sim --seed {seed} --ticks {}{bug} --lines", options.ticks)
+}
+
+fn one(seed: u64, options: &Options) -> Result<Told> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--json", "--seed", &seed.to_string(), "--ticks", &options.ticks.to_string()]);
+    if let Some(bug) = options.bug {
+        command.args(["--bug", name_of(bug)]);
+    }
+    let output = command.stdin(Stdio::null()).output()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{}: {}", output.status, said.trim());
+    }
+    serde_json::from_slice(&output.stdout).context("the run did not say what came of it")
+}
+
+fn add_counts(path: &Path, total: Exercised) -> Result<()> {
+    let mut sum = match fs::read_to_string(path) {
+        Ok(text) => serde_json::from_str::<Exercised>(&text)
+            .with_context(|| format!("{} does not hold counts", path.display()))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Exercised::default(),
+        Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+    };
+    sum += total;
+    let text = serde_json::to_string_pretty(&sum)? + "\n";
+    fs::write(path, text).with_context(|| format!("write {}", path.display()))
+}
+
+/// A bar on standard error; none where nobody watches.
+fn progress(steps: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} seeds, {eta} left")
+        .expect("the template is written here");
+    bar.with_style(style)
+}

@@ -1,0 +1,58 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use catga::prelude::*;
+use catga::{Backend, Limits, Parts, StartError};
+use catga_cluster::{AloneOptions, RaftLog, open_alone};
+use catga_core::NodeName;
+use catga_host::Host;
+use catga_journal::Replica;
+use order_cluster::service::Orders;
+
+use crate::tuning::Tuning;
+
+/// Where a node keeps its data.
+const DATA: &str = "/data/node1";
+
+/// The journal of a node, for those who look behind it.
+pub(crate) type Handle = Arc<Replica<RaftLog>>;
+
+/// Starts the order service on a machine, as its disk is.
+pub(crate) async fn start(
+    host: Arc<dyn Host>,
+    tuning: &Tuning,
+) -> Result<(Node, Handle), StartError> {
+    let opened = Arc::default();
+    let backend = Alone { tuning: tuning.clone(), opened: Arc::clone(&opened) };
+    let node = Catga::builder()
+        .host(host)
+        .service(|wiring| Orders { book: wiring.projection() })
+        .backend(backend)
+        .start()
+        .await?;
+    let handle = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Ok((node, handle.expect("a node that has started has opened its journal")))
+}
+
+/// A node on disk, whose journal can be looked at.
+#[derive(Debug)]
+struct Alone {
+    tuning: Tuning,
+    opened: Arc<Mutex<Option<Handle>>>,
+}
+
+impl Backend for Alone {
+    async fn open(self, host: Arc<dyn Host>, node: NodeName, _: &Limits) -> Result<Parts, Fault> {
+        let tuning = self.tuning;
+        let mut options = AloneOptions::new(node, DATA);
+        options.storage.segment_bytes = tuning.segment_bytes;
+        options.storage.cached_bytes = tuning.cached_bytes;
+        options.pace.bytes = tuning.checkpoint_bytes;
+        options.pace.interval = tuning.checkpoint_interval;
+        options.pace.log_kept_bytes = tuning.log_kept_bytes;
+        options.replica.batch_effects_max = tuning.batch_effects_max;
+        options.replica.appends_in_flight_max = tuning.appends_in_flight_max;
+        let (replica, dir) = open_alone(host, options).await?;
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&replica));
+        Ok(Parts::new(replica).with_views(dir.files(), dir.views()))
+    }
+}

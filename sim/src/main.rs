@@ -1,0 +1,77 @@
+//! Runs many seeds, each in a process of its own, and says what they went through.
+//!
+//! `cargo xtask sim --seeds N --from S`
+
+#![allow(clippy::print_stdout, reason = "what came of the runs is what this prints")]
+
+mod campaign;
+
+use anyhow::Result;
+use catga_sim::{Plan, Planted, run};
+use clap::Parser;
+
+/// Runs simulated nodes.
+#[derive(Debug, Parser)]
+pub(crate) struct Options {
+    /// How many seeds to run
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// How many simulated milliseconds each, at least
+    #[arg(long, default_value_t = 10_000)]
+    ticks: u64,
+    /// How many at once; as many as there are cores if nothing is said
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// A bug on purpose: ack-before-sync, vote-around-appends, torn-tail-accepted,
+    /// checkpoint-not-synced
+    #[arg(long, value_parser = bug)]
+    bug: Option<Planted>,
+    /// Adds what the runs went through to the counts in this file
+    #[arg(long)]
+    counts: Option<std::path::PathBuf>,
+    /// Runs one seed here, and prints what came of it
+    #[arg(long, conflicts_with_all = ["seeds", "from"])]
+    seed: Option<u64>,
+    /// With --seed: prints everything that happened
+    #[arg(long, requires = "seed")]
+    lines: bool,
+    /// With --seed: prints one line of JSON
+    #[arg(long, requires = "seed", hide = true)]
+    json: bool,
+}
+
+fn bug(name: &str) -> Result<Planted, String> {
+    let known = |bug: &Planted| campaign::name_of(*bug) == name;
+    Planted::ALL.into_iter().find(known).ok_or_else(|| {
+        let names: Vec<_> = Planted::ALL.map(campaign::name_of).to_vec();
+        format!("there is none of that name; there are {}", names.join(", "))
+    })
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let Some(seed) = options.seed else {
+        return campaign::run(&options);
+    };
+    if options.lines {
+        tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().init();
+    }
+    let plan = Plan { seed, ticks: options.ticks, bug: options.bug, lines: options.lines };
+    let run = run(plan);
+    run.lines.iter().for_each(|line| println!("{line}"));
+    if options.json {
+        println!("{}", serde_json::to_string(&campaign::Told::from(run))?);
+        return Ok(());
+    }
+    for (name, count) in run.exercised.rows() {
+        println!("{name:>24} {count}");
+    }
+    println!("{:>24} {:016x}", "trace", run.trace);
+    match run.violation {
+        None => Ok(()),
+        Some(violation) => Err(anyhow::anyhow!("seed {seed}: {violation}")),
+    }
+}

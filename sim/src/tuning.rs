@@ -1,0 +1,39 @@
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use fastrand::Rng;
+
+/// How a machine and its node are set up, as a seed decides: mostly tiny, so that what seldom
+/// happens happens often.
+#[derive(Clone, Debug)]
+pub(crate) struct Tuning {
+    pub(crate) clients: u64,
+    pub(crate) segment_bytes: u64,
+    pub(crate) cached_bytes: usize,
+    pub(crate) checkpoint_bytes: usize,
+    pub(crate) checkpoint_interval: Duration,
+    pub(crate) log_kept_bytes: usize,
+    pub(crate) batch_effects_max: usize,
+    pub(crate) appends_in_flight_max: usize,
+    pub(crate) sync_time: RangeInclusive<Duration>,
+    /// How long a life of the process is, at most.
+    pub(crate) life: Duration,
+}
+
+impl Tuning {
+    pub(crate) fn draw(dice: &mut Rng) -> Self {
+        Self {
+            clients: dice.u64(1..=12),
+            segment_bytes: 4096 << dice.u32(0..=5),
+            cached_bytes: if dice.bool() { 0 } else { 1 << dice.u32(10..=20) },
+            checkpoint_bytes: 1 << dice.u32(9..=17),
+            checkpoint_interval: Duration::from_millis(dice.u64(0..=50)),
+            log_kept_bytes: if dice.bool() { 0 } else { 1 << dice.u32(10..=16) },
+            batch_effects_max: if dice.bool() { dice.usize(1..=4) } else { 256 },
+            appends_in_flight_max: dice.usize(1..=4),
+            sync_time: Duration::from_micros(dice.u64(50..500))
+                ..=Duration::from_millis(dice.u64(1..=8)),
+            life: Duration::from_millis(dice.u64(50..=2500)),
+        }
+    }
+}
