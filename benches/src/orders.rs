@@ -6,7 +6,7 @@ mod messages;
 mod service;
 
 pub(crate) use self::messages::{CreateOrder, GetOrder, Order, OrderId};
-pub(crate) use self::service::start;
+pub(crate) use self::service::{start, start_on};
 
 /// The bytes of one command as they are stored.
 pub(crate) const PAYLOAD_BYTES: usize = 256;

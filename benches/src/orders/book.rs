@@ -5,7 +5,7 @@ use catga::prelude::*;
 use super::messages::{Order, OrderCreated, OrderId};
 
 /// All orders, by id and by customer.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct OrderBook {
     by_id: HashMap<OrderId, Order>,
     by_customer: HashMap<String, Vec<OrderId>>,

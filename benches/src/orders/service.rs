@@ -1,5 +1,7 @@
-use catga::StartError;
+use std::path::Path;
+
 use catga::prelude::*;
+use catga::{Backend, Builder, Layer, StartError};
 
 use super::book::OrderBook;
 use super::layers::{Counted, NoOp};
@@ -35,12 +37,19 @@ impl Orders {
 
 /// A node with the service, in memory.
 pub(crate) async fn start() -> Result<Node, StartError> {
-    Catga::builder()
+    with_service(Catga::builder()).start().await
+}
+
+/// A node with the service, on disk.
+pub(crate) async fn start_on(dir: &Path) -> Result<Node, StartError> {
+    with_service(Catga::builder().data_dir(dir)).start().await
+}
+
+fn with_service<B: Backend>(builder: Builder<B>) -> Builder<B, impl Layer, impl Layer> {
+    builder
         .edge(Counted::default())
         .layer(NoOp)
         .service(|wiring| Orders { book: wiring.projection() })
-        .start()
-        .await
 }
 
 #[cfg(test)]
