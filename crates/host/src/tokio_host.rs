@@ -40,12 +40,13 @@ impl Host for TokioHost {
         Task::new(Joined { name, handle: self.runtime.spawn(task) })
     }
 
-    /// The thread has a runtime of its own. Aborted, it ends at the task's next await.
+    /// The thread has a runtime of its own, with clocks and without a network: so it is woken by a
+    /// futex alone. Aborted, it ends at the task's next await.
     fn spawn_thread(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
         let (ended, end) = oneshot::channel();
         let (abort, aborted) = oneshot::channel::<()>();
         let run = move || {
-            let runtime = Builder::new_current_thread().enable_all().build();
+            let runtime = Builder::new_current_thread().enable_time().build();
             let runtime = runtime.expect("the machine has room for one more runtime");
             // What the task spawned there ends with the runtime, before anybody hears of the end.
             let done = catch_unwind(AssertUnwindSafe(|| {

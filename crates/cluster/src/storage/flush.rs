@@ -20,8 +20,9 @@ use crate::{LogId, TypeConfig, Vote};
 /// How many jobs go into one write at most.
 const JOBS_MAX: usize = 1024;
 
-/// How long the queue is empty before the mark that follows a sync is made durable itself.
-const IDLE: Duration = Duration::from_millis(100);
+/// How long nothing comes before the file itself is told how far it was synced. While something
+/// comes, each batch says it of those before.
+const IDLE: Duration = Duration::from_millis(50);
 
 /// How often it is looked at whether the files are still there: writes to a file that somebody
 /// removed succeed, and are gone with the process.
@@ -87,9 +88,9 @@ impl Flush {
             return self.die(&error, &mut queue);
         }
         let mut jobs = Vec::new();
-        let mut unsynced_mark = false;
+        let mut unmarked = false;
         loop {
-            let wait = match (unsynced_mark, self.spare.is_none()) {
+            let wait = match (unmarked, self.spare.is_none()) {
                 (true, _) => IDLE,
                 (false, true) => ROOM_WAIT,
                 (false, false) => Duration::MAX,
@@ -113,17 +114,17 @@ impl Flush {
                         Ok(stopped) => stopped,
                         Err(error) => return self.die(&error, &mut queue),
                     };
-                    unsynced_mark = queue.is_empty() && self.writer.mark().is_ok();
+                    unmarked = true;
                     if let Some(stopped) = stopped {
-                        // What cannot be made durable any more was acknowledged to nobody.
-                        let _ = self.writer.sync().await;
+                        // What it says is safe without it, and nobody was told of more.
+                        let _ = self.mark().await;
                         let _ = stopped.send(());
                         return;
                     }
                 }
-                None if unsynced_mark => {
-                    unsynced_mark = false;
-                    if let Err(error) = self.writer.sync().await {
+                None if unmarked => {
+                    unmarked = false;
+                    if let Err(error) = self.mark().await {
                         return self.die(&error, &mut queue);
                     }
                 }
@@ -133,6 +134,12 @@ impl Flush {
                 return self.die(&error, &mut queue);
             }
         }
+    }
+
+    /// Tells the file how far it was synced, durably.
+    async fn mark(&mut self) -> Result<(), SegmentError> {
+        self.writer.mark()?;
+        self.writer.sync().await
     }
 
     /// Writes the jobs, syncs once, and tells whoever waits.

@@ -47,6 +47,8 @@ pub(super) struct Batcher<L> {
 struct Gathering {
     /// Stepped back with so many waiting.
     since: Option<usize>,
+    /// Stepping back for this entry has brought something.
+    gained: bool,
     /// For so many entries nobody steps back, since the last time brought nothing.
     pause: u32,
 }
@@ -56,11 +58,16 @@ struct Gathering {
 const GATHERING_PAUSE: u32 = 32;
 
 impl Gathering {
-    /// True if the batcher is to step back before it makes an entry of the `waiting`.
+    /// True if the batcher is to step back before it makes an entry of the `waiting`: once, and
+    /// again as long as that brings more.
     fn step_back(&mut self, waiting: usize) -> bool {
         match self.since.take() {
-            Some(before) => {
-                if waiting <= before {
+            Some(before) if waiting > before => {
+                (self.since, self.gained) = (Some(waiting), true);
+                true
+            }
+            Some(_) => {
+                if !std::mem::take(&mut self.gained) {
                     self.pause = GATHERING_PAUSE;
                 }
                 false
