@@ -20,4 +20,4 @@ pub(crate) use self::latency::{Latency, Recorder, Shared};
 pub(crate) use self::measure::{Measured, measured};
 pub(crate) use self::options::Options;
 pub(crate) use self::report::{Report, folder};
-pub(crate) use self::turns::{Lane, take_turns};
+pub(crate) use self::turns::{Lane, progress, take_turns};

@@ -10,6 +10,7 @@ mod harness;
 mod orders;
 
 mod edge;
+mod growth;
 mod journal;
 mod local;
 mod start;
@@ -28,10 +29,12 @@ static ALLOCATOR: Counting = Counting::new();
 enum Bench {
     /// Commands, queries and events in one process, nothing recorded
     Local(Options),
-    /// The whole command of an order service on a log in memory
+    /// The whole command of an order service, in memory and on disk
     Journal(Options),
     /// The same over HTTP, beside bare axum handlers
     Edge(Options),
+    /// A journal on disk as it grows to millions of events
+    Growth(Options),
     /// How soon a node serves, and how large it is
     Start(Options),
     /// One of the servers that `edge` compares; it runs until its input ends
@@ -46,6 +49,7 @@ fn main() -> Result<()> {
         Bench::Local(options) => local::run(&options),
         Bench::Journal(options) => journal::run(&options),
         Bench::Edge(options) => edge::run(&options),
+        Bench::Growth(options) => growth::run(&options),
         Bench::Start(options) => start::run(&options),
         Bench::Serve { subject } => edge::serve(subject),
     }

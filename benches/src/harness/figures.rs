@@ -5,6 +5,9 @@ use super::Latency;
 /// The figures of one case; those that do not apply are left out.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Figures {
+    /// How many events there were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) events: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ops_per_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]

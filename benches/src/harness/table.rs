@@ -7,6 +7,7 @@ type Figure = fn(&Row) -> Option<f64>;
 
 /// The figures that a table may have, in their order; empty columns are left out.
 const COLUMNS: &[(&str, Figure)] = &[
+    ("events", |row| row.figures.events.map(|events| events as f64)),
     ("ops/s", |row| row.figures.ops_per_s),
     ("ns/op", |row| row.figures.ns_per_op),
     ("p50 µs", |row| row.figures.p50_us),

@@ -24,7 +24,7 @@ pub(crate) fn take_turns(
 ) -> Result<Vec<Row>> {
     assert!(rounds >= 3, "fewer rounds have no median to speak of");
     lanes.retain(|lane| options.wants(lane.subject));
-    let bar = progress(lanes.len() * rounds);
+    let bar = progress((lanes.len() * rounds) as u64);
     let mut rows = Vec::new();
     // Lanes of one case stand together.
     for case in lanes.chunk_by_mut(|a, b| a.case == b.case && a.clients == b.clients) {
@@ -61,9 +61,9 @@ fn row(lane: &Lane<'_>, mut measured: Vec<Figures>) -> Row {
 }
 
 /// A bar on standard error; none where nobody watches.
-fn progress(steps: usize) -> ProgressBar {
+pub(crate) fn progress(steps: u64) -> ProgressBar {
     // This target draws nothing if standard error is not a terminal.
-    let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")
         .expect("the template is written here");
     bar.with_style(style)
