@@ -147,7 +147,7 @@ impl Grown {
     fn read_streams(&self) -> Result<Figures> {
         let journal = &self.node()?.1;
         // Of those that are full.
-        let full = self.sent[0] / EVENTS_PER_STREAM;
+        let full = self.sent.iter().min().map_or(0, |sent| sent / EVENTS_PER_STREAM);
         self.timed(async |read| {
             let (client, number) = (read % CLIENTS, fastrand::u64(0..full.max(1)));
             let stream: StreamName = stream_of(client, number * EVENTS_PER_STREAM);
