@@ -16,9 +16,6 @@ use clap::Parser;
 
 use crate::options::{Options, Task};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> ExitCode {
     perform(Options::parse().task()).await.unwrap_or_else(|error| {
