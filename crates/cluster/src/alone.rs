@@ -80,7 +80,9 @@ async fn open_on_this_thread(
     let AloneOptions { dir, storage, pace, replica } = options;
     let dir = DataDir::open(&host, &dir, &replica.node).await?;
     let identity = dir.identity();
-    let log = LogStorage::open(&host, dir.files(), &dir.log(), storage).await?;
+    let log = LogStorage::open(&host, dir.files(), &dir.log(), storage).await;
+    let log = log.inspect_err(|_| dir.release())?;
+    let ground = Arc::new(OnDisk { log: log.clone(), dir: dir.clone() });
     let disk = DiskOptions::new(dir.files(), dir.journal()).with_pace(pace);
     let replica = replica.with_incarnation(identity.incarnation).with_disk(disk);
     let raft = Options::new(identity.id, host.random());
@@ -88,13 +90,20 @@ async fn open_on_this_thread(
         let snapshots = SnapshotFiles::open(&host, dir.files(), dir.snapshots(), applier.applied());
         let store = Store {
             snapshots: Arc::new(snapshots.map_err(Fault::from)?),
-            ground: Arc::new(OnDisk { log: log.clone(), dir: dir.clone() }),
-            log,
+            ground: Arc::clone(&ground) as Arc<dyn Ground>,
+            log: log.clone(),
         };
         let log = RaftLog::open(&host, raft, store, NoPeers, Box::new(applier)).await;
         log.map_err(|error| Fault::new(FaultCode::LogUnavailable, error.to_string()))
     });
-    let replica = opened.await?;
+    let replica = match opened.await {
+        Ok(replica) => replica,
+        Err(fault) => {
+            // Whoever mends what is wrong may start again at once.
+            ground.close().await;
+            return Err(fault);
+        }
+    };
     let node = Node::new(identity.name.clone(), "", identity.store);
     let leads = async {
         let log = replica.log();
