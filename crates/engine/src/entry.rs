@@ -31,7 +31,12 @@ impl Entry {
     /// The caller keeps it within [`MAX_ENTRY_BYTES`] and [`MAX_ENTRY_EFFECTS`]; more is never read
     /// again.
     pub fn encode(&self) -> Bytes {
-        codec::encode(self)
+        self.encode_after(Vec::new())
+    }
+
+    /// `before`, and after it what [`encode`](Self::encode) gives.
+    pub fn encode_after(&self, before: Vec<u8>) -> Bytes {
+        codec::encode(self, before)
     }
 
     /// Reads an entry. Payloads, answers and values share `bytes`; nothing of them is copied.

@@ -124,14 +124,14 @@ impl Archive {
     /// Adds records behind the last one. They are durable when it returns.
     ///
     /// # Errors
-    /// When the machine refuses, as for want of room. This archive is as it was, and may be
-    /// appended to again.
+    /// The first of `records`, or when the machine refuses, as for want of room. This archive is as
+    /// it was, and may be appended to again.
     ///
     /// # Cancel safety
     /// As after an error.
     pub(crate) async fn append(
         &self,
-        records: impl Iterator<Item = Bytes>,
+        records: impl Iterator<Item = Result<Bytes, SegmentError>>,
     ) -> Result<Self, SegmentError> {
         append::append(self, records).await
     }

@@ -7,7 +7,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use catga_core::{AttemptId, Condition, MessageId, Offset, SessionId, StreamName, Tag};
 use catga_engine::{Entry, MemoryState, RecordHead, State, StreamHead};
 
-use crate::index::Index;
+use crate::index::{Change, Index};
 use crate::segment::SegmentError;
 
 /// The heads of a replica.
@@ -180,6 +180,16 @@ impl Changed {
             None => _ = self.deleted.insert(key.clone()),
         }
         self.state.put_record(key, head);
+    }
+
+    /// Everything that changed in these layers, oldest first, as the index takes it: sorted, and of
+    /// each key the newest.
+    pub(crate) fn newest<'a>(layers: impl DoubleEndedIterator<Item = &'a Self>) -> Vec<Change> {
+        let mut changes: Vec<Change> = layers.rev().flat_map(Self::changes).collect();
+        // Of equal keys the newest stays in front.
+        changes.sort_by(|(one, _), (other, _)| one.cmp(other));
+        changes.dedup_by(|older, newest| older.0 == newest.0);
+        changes
     }
 
     /// Everything that changed, as the index keeps it.

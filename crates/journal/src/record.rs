@@ -5,7 +5,7 @@
 //! its attempt and its records, are in it as long as nothing after it has changed them, so that
 //! the index can be made anew from the archive alone.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 use catga_core::{EventMeta, Offset, Position, RecordedEvent, StreamName};
 use catga_engine::{Effect, Entry, RecordedAnswer};
 
@@ -30,14 +30,13 @@ pub(crate) struct Place {
 
 impl Record {
     pub(crate) fn encode(self) -> Bytes {
-        let mut bytes = BytesMut::new();
+        let mut bytes = Vec::with_capacity(4 + 16 * self.places.len());
         bytes.put_u32_le(u32::try_from(self.places.len()).expect("an entry has fewer events"));
         for place in &self.places {
             bytes.put_u64_le(place.version);
             bytes.put_u64_le(place.previous.0);
         }
-        bytes.put_slice(&Entry { effects: vec![self.effect], ..Entry::default() }.encode());
-        bytes.freeze()
+        Entry { effects: vec![self.effect], ..Entry::default() }.encode_after(bytes)
     }
 
     /// None if the bytes are not what [`encode`](Self::encode) gives.

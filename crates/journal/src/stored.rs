@@ -13,7 +13,7 @@ use catga_engine::{RecordHead, State, StreamHead};
 use crate::archive::Archive;
 use crate::heads::{Changed, stream_head};
 use crate::history::pages::LOOKED_AT_MAX;
-use crate::index::{Change, Index};
+use crate::index::Index;
 use crate::record::Record;
 use crate::segment::SegmentError;
 use crate::{Filter, Page, RecordedOutcome};
@@ -101,21 +101,16 @@ impl Stored {
             let record = Record::decode(bytes).ok_or_else(|| index.foreign("a record"))?;
             changed.take(offset, &record);
             if offset.0.is_multiple_of(BATCH) {
-                index = index.with(std::mem::take(&mut changed).sorted()).await?;
+                index = index
+                    .with(Changed::newest([&std::mem::take(&mut changed)].into_iter()))
+                    .await?;
             }
         }
-        index.with(changed.sorted()).await
+        index.with(Changed::newest([&changed].into_iter())).await
     }
 }
 
 impl Changed {
-    /// All changes, as the index takes them.
-    fn sorted(&self) -> Vec<Change> {
-        let mut changes: Vec<Change> = self.changes().collect();
-        changes.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        changes
-    }
-
     /// Takes the heads that a record left.
     fn take(&mut self, offset: Offset, record: &Record) {
         let effect = &record.effect;

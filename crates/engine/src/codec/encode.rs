@@ -5,10 +5,10 @@ use super::layout;
 use super::message::MessageWriter;
 use crate::{Directive, Effect, Entry, OutsideKey, RecordWrite, RecordedAnswer, Trail};
 
-pub(crate) fn encode(entry: &Entry) -> Bytes {
+pub(crate) fn encode(entry: &Entry, before: Vec<u8>) -> Bytes {
     use layout::entry::*;
     let bytes = entry.effects.iter().map(about_bytes).sum::<usize>();
-    let mut out = MessageWriter::with_capacity(32 + bytes);
+    let mut out = MessageWriter::after(before, 32 + bytes);
     out.number(ENGINE, u64::from(entry.engine));
     out.number(ELAPSED_MS, entry.elapsed_ms);
     out.number(WALL_MS, entry.wall.as_millis());

@@ -8,8 +8,10 @@ pub(super) const FIXED32: u32 = 5;
 pub(super) struct MessageWriter(Vec<u8>);
 
 impl MessageWriter {
-    pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self(Vec::with_capacity(bytes))
+    /// Writes behind `before`, with room for `bytes` more.
+    pub(super) fn after(mut before: Vec<u8>, bytes: usize) -> Self {
+        before.reserve(bytes);
+        Self(before)
     }
 
     pub(super) fn into_bytes(self) -> Vec<u8> {

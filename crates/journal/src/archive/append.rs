@@ -18,7 +18,7 @@ const HEAD_ONLY: u64 = 64;
 /// Adds `records` to `archive`.
 pub(super) async fn append(
     archive: &Archive,
-    records: impl Iterator<Item = Bytes>,
+    records: impl Iterator<Item = Result<Bytes, SegmentError>>,
 ) -> Result<Archive, SegmentError> {
     let mut appender = Appender { archive: archive.clone(), writer: None, created: Vec::new() };
     match appender.run(records).await {
@@ -40,8 +40,12 @@ struct Appender {
 }
 
 impl Appender {
-    async fn run(&mut self, records: impl Iterator<Item = Bytes>) -> Result<(), SegmentError> {
+    async fn run(
+        &mut self,
+        records: impl Iterator<Item = Result<Bytes, SegmentError>>,
+    ) -> Result<(), SegmentError> {
         for record in records {
+            let record = record?;
             let mut writer = match self.writer.take() {
                 Some(writer) => writer,
                 None => self.open(&record)?,

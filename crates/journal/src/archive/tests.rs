@@ -58,7 +58,7 @@ fn record(offset: u64) -> Bytes {
 async fn append(archive: &Archive, count: u64) -> Archive {
     let last = archive.last().0;
     let records = (last + 1..=last + count).map(record);
-    archive.append(records).await.expect("appended")
+    archive.append(records.map(Ok)).await.expect("appended")
 }
 
 fn check(archive: &Archive, last: u64) {
@@ -236,7 +236,7 @@ async fn an_archive_without_room_is_as_it_was_and_tries_again() {
         disk.set_room(bytes);
         let last = archive.last().0;
         let records = (last + 1..=last + 1200).map(record);
-        match archive.append(records).await {
+        match archive.append(records.map(Ok)).await {
             Ok(_) => {}
             Err(error) => {
                 assert!(error.is_full(), "{error}");

@@ -1,8 +1,6 @@
 //! A checkpoint: what was applied is set aside under the lock, which is short, and written down
 //! behind the back of everybody else.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +12,7 @@ use tokio::sync::oneshot;
 use super::shared::{Shared, State};
 use crate::heads::{Changed, stream_head};
 use crate::history::History;
+use crate::record::Record;
 use crate::segment::SegmentError;
 use crate::stored::{Stored, storage_fault};
 use crate::{LogIndex, LogSnapshot, PendingSnapshot};
@@ -105,28 +104,14 @@ async fn write_layers(
     job: &Job,
     shared: &Shared,
 ) -> Result<Stored, SegmentError> {
-    let failed = RefCell::new(None);
     let records = layers.iter().enumerate().flat_map(|(place, (history, _))| {
         let below = move |stream: &StreamName| last_below(&layers[..place], stored, stream);
         history.records(below)
     });
-    let records = records.map_while(|record| match record {
-        Ok(record) => Some(record.encode()),
-        Err(error) => {
-            failed.replace(Some(error));
-            None
-        }
-    });
-    let records: Vec<Bytes> = records.collect();
-    if let Some(error) = failed.into_inner() {
-        return Err(error);
-    }
-    let archive = stored.archive.append(records.into_iter()).await?;
-    let mut changes = BTreeMap::new();
-    for (_, changed) in layers {
-        changes.extend(changed.changes());
-    }
-    let index = stored.index.with(changes.into_iter().collect()).await?;
+    let records = records.map(|record| record.map(Record::encode));
+    let archive = stored.archive.append(records).await?;
+    let index = stored.index.with(Changed::newest(layers.iter().map(|(_, changed)| &**changed)));
+    let index = index.await?;
     let new = Stored { archive, index };
     let disk = shared.disk.as_ref().map(|disk| &disk.checkpoints);
     if let Some(checkpoints) = disk {
