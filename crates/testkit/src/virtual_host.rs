@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use catga_core::Timestamp;
-use catga_host::{BoxFuture, Files, Host, Listener, Task, TokioHost};
+use catga_host::{BoxFuture, Connection, Files, Host, Listener, Task, TokioHost};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -198,6 +198,10 @@ impl Host for VirtualHost {
 
     fn listen(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Listener>> {
         self.tokio.listen(address)
+    }
+
+    fn connect(&self, address: &str) -> BoxFuture<'static, io::Result<Connection>> {
+        self.tokio.connect(address)
     }
 
     fn files(&self) -> Arc<dyn Files> {
