@@ -28,6 +28,7 @@ mod tenure;
 mod alone;
 mod data_dir;
 mod no_peers;
+mod peers;
 
 pub use alone::{AloneOptions, open_alone};
 pub use config::{LogId, Membership, Raft, TypeConfig, Vote};
@@ -37,6 +38,7 @@ pub use ground::{Ground, Store};
 pub use machine::{Machine, View};
 pub use node::{Node, NodeId, StoreId};
 pub use options::Options;
+pub use peers::{Address, CallError, LinkState, Peer, Peers, Recipient, Serve, Topic};
 pub use raft_log::{OpenError, Progress, RaftLog};
 pub use rt::Rt;
 pub use snapshot::{Snapshot, SnapshotStore};

@@ -95,7 +95,7 @@ impl RaftLog {
         let config = Arc::new(raft_config(&options).map_err(OpenError::Options)?);
         let Store { log, snapshots, ground } = store;
         let machine = Machine::new(host, applier, snapshots);
-        let tasks = Tasks::default();
+        let tasks = Tasks::of(host);
         let (opened, open) = oneshot::channel();
         let (thread, end) = oneshot::channel::<()>();
         let run = {

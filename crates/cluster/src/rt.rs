@@ -47,10 +47,7 @@ impl AsyncRuntime for Rt {
         let Some(tasks) = Tasks::current() else {
             return Inner::spawn(future);
         };
-        let task = {
-            let tasks = tasks.clone();
-            Inner::spawn(async move { tasks.scope(future).await })
-        };
+        let task = Inner::spawn(tasks.enter(future));
         tasks.add(task.abort_handle());
         task
     }

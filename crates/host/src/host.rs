@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Files, Listener, Task};
+use crate::{Connection, Files, Listener, Task};
 
 /// A future behind a pointer, as ports return them.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,6 +26,13 @@ pub trait Host: fmt::Debug + Send + Sync + 'static {
     /// spawns through the runtime that it finds there. In a simulation it is a task like others.
     fn spawn_thread(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task;
 
+    /// Makes of a task that is spawned in other ways than [`spawn`](Self::spawn), such as by a
+    /// library on one of this host's threads, a task of this machine: it ends and stands still with
+    /// it. On a real machine every task does.
+    fn adopt(&self, task: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+        task
+    }
+
     /// Monotonic time since some fixed moment.
     fn now(&self) -> Duration;
 
@@ -40,6 +47,9 @@ pub trait Host: fmt::Debug + Send + Sync + 'static {
 
     /// Listens for connections on `address`.
     fn listen(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Listener>>;
+
+    /// Connects to `address`, which is `host:port`.
+    fn connect(&self, address: &str) -> BoxFuture<'static, io::Result<Connection>>;
 
     /// The machine's files.
     fn files(&self) -> Arc<dyn Files>;

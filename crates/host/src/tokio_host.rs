@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -90,6 +90,16 @@ impl Host for TokioHost {
 
     fn listen(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Listener>> {
         Box::pin(async move { Ok(Listener::new(Tcp(TcpListener::bind(address).await?))) })
+    }
+
+    fn connect(&self, address: &str) -> BoxFuture<'static, io::Result<Connection>> {
+        let address = address.to_owned();
+        Box::pin(async move {
+            let stream = TcpStream::connect(address).await?;
+            // As for those that are accepted.
+            stream.set_nodelay(true)?;
+            Ok(Connection::new(stream))
+        })
     }
 
     fn files(&self) -> Arc<dyn Files> {

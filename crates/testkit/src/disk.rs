@@ -19,6 +19,7 @@ mod recording;
 mod sim_disk;
 mod sim_file;
 mod sim_files;
+mod syncing;
 
 pub use counts::Counts;
 pub use crash::Lost;

@@ -76,6 +76,12 @@
 //! The machine's files are on a [`SimDisk`](disk::SimDisk): it loses at a
 //! [power cut](VirtualHost::power_cut) what nobody made durable, and can be full, slow or broken.
 //! [`CrashStates`](disk::CrashStates) tries a loss of power after each change of a recorded run.
+//!
+//! # Simulated networks
+//!
+//! [Machines of one network](VirtualHost::in_network) reach each other over a
+//! [`SimNetwork`](network::SimNetwork), whose paths can be slow, cut one way and healed; their
+//! processes can [stand still](VirtualHost::pause).
 
 mod blocking;
 mod clock;
@@ -90,6 +96,8 @@ mod given;
 mod then;
 
 pub mod disk;
+pub mod network;
+mod process;
 mod run;
 mod tasks;
 mod trace;

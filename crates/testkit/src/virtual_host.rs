@@ -6,25 +6,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use catga_core::Timestamp;
-use catga_host::{BoxFuture, Files, Host, Listener, Task, TokioHost};
+use catga_host::{BoxFuture, Connection, Files, Host, Listener, Task, TokioHost};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use crate::Trace;
 use crate::clock::START;
 use crate::disk::{Lost, SimDisk};
+use crate::network::{Attachment, SimNetwork};
+use crate::process::Process;
 use crate::tasks::{Running, Tasks};
 
 /// A machine for tests: its clocks are virtual, its randomness follows from a seed, its disk is
 /// simulated, and it can crash.
 ///
 /// Time stands still while anything runs, and jumps to the next timer once everything waits: a day
-/// passes at once, every timer in its order. Connections are real ones over loopback; time does
-/// not wait for them.
+/// passes at once, every timer in its order. Connections are real ones over loopback, and time does
+/// not wait for them; or those of the [network](SimNetwork) that it was [made in](Self::in_network).
 ///
 /// Of its process, [`crash`](Self::crash) ends everything; [`power_cut`](Self::power_cut) takes
 /// from the [disk](Self::disk) what was not durable too. What is started afterwards, on this
 /// machine or on [another with its disk](Self::with_disk), finds what is left.
+/// [`pause`](Self::pause) lets the process stand still. Its process is what was
+/// [spawned](Host::spawn) or [adopted](Host::adopt) here, not what the test itself awaits.
 ///
 /// [`run`](crate::run()) makes it. In a test with a runtime of its own,
 /// `#[tokio::test(start_paused = true)]`, make it with [`new`](Self::new).
@@ -40,15 +44,20 @@ pub struct VirtualHost {
     wall_base_ms: AtomicU64,
     /// Locked to add, list or end tasks, never while one runs.
     tasks: Mutex<Tasks>,
+    /// Whether the tasks may run.
+    process: Arc<Process>,
     disk: SimDisk,
+    network: Option<Attachment>,
+    /// How many calls are ending the process: what it does meanwhile does not start a machine.
+    ending: AtomicU64,
 }
 
 /// Makes of a machine's seed that of its disk: odd, so that different ones stay different.
 const DISK_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl VirtualHost {
-    /// A machine with an empty disk, on the current tokio runtime, which must be of one thread and paused. Its wall
-    /// clock starts at 2026-01-01T00:00:00Z.
+    /// A machine with an empty disk, on the current tokio runtime, which must be of one thread and
+    /// paused. Its wall clock starts at 2026-01-01T00:00:00Z.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -63,6 +72,25 @@ impl VirtualHost {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn with_disk(seed: u64, disk: SimDisk) -> Arc<Self> {
+        Self::made(seed, disk, None)
+    }
+
+    /// A machine as [`with_disk`](Self::with_disk) makes it, that is called `name` in `network`:
+    /// [`connect`](Host::connect) takes addresses such as `node1:5001`, and
+    /// [`listen`](Host::listen) the port of whatever address it is given. What happens on it is
+    /// noted in the network's trace, under its name.
+    ///
+    /// It takes the place of a former machine of its name, as if that had lost power.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime; if the name is none that can stand in an address; if the network
+    /// has 250 machines.
+    pub fn in_network(seed: u64, disk: SimDisk, network: &SimNetwork, name: &str) -> Arc<Self> {
+        disk.set_trace(network.trace().named(name));
+        Self::made(seed, disk, Some(Attachment::new(network, name)))
+    }
+
+    fn made(seed: u64, disk: SimDisk, network: Option<Attachment>) -> Arc<Self> {
         disk.trace().note(format_args!("machine {seed}"));
         Arc::new(Self {
             seed,
@@ -71,7 +99,10 @@ impl VirtualHost {
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
             wall_base_ms: AtomicU64::new(START.as_millis()),
             tasks: Mutex::new(Tasks::default()),
+            process: Arc::default(),
             disk,
+            network,
+            ending: AtomicU64::new(0),
         })
     }
 
@@ -127,9 +158,31 @@ impl VirtualHost {
         self.disk.trace()
     }
 
-    /// Ends every task that runs here where it stands, as the death of the process would; what
-    /// they held is dropped when this returns. Files that are open are dead, locks are free, and
-    /// what was written can be read. What is spawned later runs.
+    /// What the machine is called in its network.
+    pub fn name(&self) -> Option<&str> {
+        self.network.as_ref().map(Attachment::name)
+    }
+
+    /// Lets the process stand still, as SIGSTOP does: none of its tasks runs until it is
+    /// [resumed](Self::resume), whatever wakes them. Clocks go on, syncs that were under way end,
+    /// and the network takes bytes and connections for it, as many as there is room for.
+    pub fn pause(&self) {
+        if self.process.pause() {
+            self.disk.trace().note("pause");
+        }
+    }
+
+    /// Lets the process go on: whatever was woken meanwhile runs.
+    pub fn resume(&self) {
+        if self.process.resume() {
+            self.disk.trace().note("resume");
+        }
+    }
+
+    /// Ends every task that runs here where it stands, as the death of the process would, also of
+    /// one that stands still; what they held is dropped when this returns. Files that are open are
+    /// dead, locks are free, and what was written can be read. Connections are closed, as the
+    /// kernel does it. What is spawned later runs.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the tasks ended or about to end.
@@ -138,7 +191,8 @@ impl VirtualHost {
     }
 
     /// Ends every task as [`crash`](Self::crash) does, because the power goes: of what was not
-    /// durable [some part is lost](SimDisk::crash).
+    /// durable [some part is lost](SimDisk::crash). The other machines of its network hear nothing,
+    /// until this one [has power again](Self::power_on).
     ///
     /// # Cancel safety
     /// As of [`crash`](Self::crash).
@@ -146,13 +200,29 @@ impl VirtualHost {
         self.stop(Lost::Some).await;
     }
 
+    /// Gives a machine of a network power again, after a [`power_cut`](Self::power_cut). What is
+    /// spawned, listens or connects here does the same, so that this is only for a machine that is
+    /// to run nothing yet.
+    pub fn power_on(&self) {
+        if self.ending.load(Ordering::Relaxed) == 0 {
+            self.network.iter().for_each(Attachment::power_on);
+        }
+    }
+
     async fn stop(&self, lost: Lost) {
+        let _ending = Ending::begin(&self.ending);
+        // The network and the disk at once: what the tasks do while they are dropped, a dead
+        // process does not do.
+        self.network.iter().for_each(|network| match lost {
+            Lost::None => network.end_process(),
+            _ => network.power_off(),
+        });
         let tasks = self.lock_tasks().abort();
-        // At once: what the tasks do while they are dropped, a dead process does not do.
         self.disk.crash_losing(lost);
+        let adopted = self.process.end();
         // Each ends when the runtime comes to it next; this one waits its turn among them. Not for
         // what is spawned meanwhile, which may run for ever.
-        while !tasks.iter().all(AbortHandle::is_finished) {
+        while !tasks.iter().all(AbortHandle::is_finished) || !self.process.have_ended(&adopted) {
             tokio::task::yield_now().await;
         }
     }
@@ -168,15 +238,20 @@ impl VirtualHost {
 
 impl Host for VirtualHost {
     fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
+        self.power_on();
         self.disk.trace().note(format_args!("spawn {name}"));
         // Not under the lock: a runtime that is gone drops the task here and now.
-        let handle = self.runtime.spawn(task);
+        let handle = self.runtime.spawn(self.process.govern(task));
         self.lock_tasks().add(name, handle.abort_handle());
         Task::new(Running { name, handle })
     }
 
     fn spawn_thread(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
         self.spawn(name, task)
+    }
+
+    fn adopt(&self, task: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+        self.process.adopt(task)
     }
 
     fn now(&self) -> Duration {
@@ -197,7 +272,23 @@ impl Host for VirtualHost {
     }
 
     fn listen(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Listener>> {
-        self.tokio.listen(address)
+        match &self.network {
+            None => self.tokio.listen(address),
+            Some(network) => {
+                self.power_on();
+                Box::pin(network.listen(address))
+            }
+        }
+    }
+
+    fn connect(&self, address: &str) -> BoxFuture<'static, io::Result<Connection>> {
+        match &self.network {
+            None => self.tokio.connect(address),
+            Some(network) => {
+                self.power_on();
+                Box::pin(network.connect(address))
+            }
+        }
     }
 
     fn files(&self) -> Arc<dyn Files> {
@@ -212,6 +303,22 @@ impl fmt::Debug for VirtualHost {
             .field("now", &self.now())
             .field("wall", &self.wall().to_string())
             .finish_non_exhaustive()
+    }
+}
+
+/// Counts a call that ends the process, for as long as it does.
+struct Ending<'a>(&'a AtomicU64);
+
+impl<'a> Ending<'a> {
+    fn begin(ending: &'a AtomicU64) -> Self {
+        ending.fetch_add(1, Ordering::Relaxed);
+        Self(ending)
+    }
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use catga_host::{BoxFuture, Files, Host, Listener, Task, TokioHost};
+use catga_host::{BoxFuture, Connection, Files, Host, Listener, Task, TokioHost};
 
 use super::Random;
 
@@ -46,6 +46,10 @@ impl Host for SimHost {
     }
 
     fn listen(&self, _: SocketAddr) -> BoxFuture<'static, io::Result<Listener>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+
+    fn connect(&self, _: &str) -> BoxFuture<'static, io::Result<Connection>> {
         Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
     }
 

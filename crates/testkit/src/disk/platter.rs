@@ -14,6 +14,7 @@ use super::fault::{Call, Faults};
 use super::paths::dir_of;
 use super::recording::Recording;
 use super::state::State;
+use super::syncing::UnderWay;
 use crate::Trace;
 
 /// What a disk is made of, behind its lock: what it holds, and how it behaves.
@@ -30,19 +31,13 @@ pub(super) struct Platter {
     pub(super) capacity_bytes: u64,
     pub(super) read_only: bool,
     pub(super) sync_time: RangeInclusive<Duration>,
+    pub(super) syncs_begun: u64,
+    /// By number. As many as wait for one.
+    pub(super) under_way: BTreeMap<u64, UnderWay>,
     pub(super) faults: Faults,
     pub(super) recording: Option<Recording>,
     pub(super) counts: Counts,
     pub(super) trace: Trace,
-}
-
-/// A sync that is under way.
-pub(super) struct Syncing {
-    life: u64,
-    /// What happened later is not covered.
-    upto: u64,
-    pub(super) takes: Duration,
-    fails: Option<io::Error>,
 }
 
 impl Platter {
@@ -57,6 +52,8 @@ impl Platter {
             capacity_bytes: 1 << 40,
             read_only: false,
             sync_time: Duration::ZERO..=Duration::ZERO,
+            syncs_begun: 0,
+            under_way: BTreeMap::new(),
             faults: Faults::default(),
             recording: None,
             counts: Counts::default(),
@@ -171,46 +168,9 @@ impl Platter {
         if fits < data.len() { Err(self.full(path)) } else { Ok(()) }
     }
 
-    /// Begins a sync that will fail, or end well.
-    pub(super) fn begin_sync(&mut self, fails: Option<io::Error>) -> Syncing {
-        let (least, most) = (self.sync_time.start(), self.sync_time.end());
-        let nanos = |time: &Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let takes = self.random.u64(nanos(least)..=nanos(most).max(nanos(least)));
-        Syncing { life: self.life, upto: self.state.seq, takes: Duration::from_nanos(takes), fails }
-    }
-
-    pub(super) fn end_file_sync(
-        &mut self,
-        syncing: Syncing,
-        file: FileId,
-        path: &Path,
-    ) -> io::Result<()> {
-        self.check_life(syncing.life, path)?;
-        let (upto, well) = (syncing.upto, syncing.fails.is_none());
-        self.perform(Change::Synced { file, upto, well });
-        self.counts.syncs += u64::from(well);
-        self.counts.failed_syncs += u64::from(!well);
-        syncing.fails.map_or(Ok(()), Err)
-    }
-
-    pub(super) fn end_dir_sync(&mut self, syncing: Syncing, dir: &Arc<Path>) -> io::Result<()> {
-        self.check_life(syncing.life, dir)?;
-        let (upto, well) = (syncing.upto, syncing.fails.is_none());
-        self.perform(Change::DirSynced { dir: Arc::clone(dir), upto, well });
-        self.sweep();
-        self.counts.dir_syncs += u64::from(well);
-        self.counts.failed_syncs += u64::from(!well);
-        syncing.fails.map_or(Ok(()), Err)
-    }
-
-    pub(super) fn end_create_dir(&mut self, syncing: &Syncing, dir: &Arc<Path>) -> io::Result<()> {
-        self.check_life(syncing.life, dir)?;
-        self.perform(Change::DirMade(Arc::clone(dir)));
-        Ok(())
-    }
-
     /// The process ends, and with it its handles and locks; what is lost besides is `lost`.
     pub(super) fn stop(&mut self, lost: Lost) {
+        self.settle_syncs();
         self.life += 1;
         self.open.clear();
         self.locks.clear();

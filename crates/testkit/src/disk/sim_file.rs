@@ -9,7 +9,7 @@ use super::content::Content;
 use super::fault::Call;
 use super::platter::{Platter, refused};
 use super::sim_disk::SimDisk;
-use super::sim_files::pass;
+use super::syncing::Target;
 
 /// An open file of a [`SimDisk`], until the process that opened it ends.
 #[derive(Debug)]
@@ -92,10 +92,9 @@ impl File for SimFile {
             let syncing = {
                 let mut platter = self.platter()?;
                 let fails = platter.check_fault(Call::Sync, &self.path).err();
-                platter.begin_sync(fails)
+                platter.begin_sync(&self.disk, Target::File(self.file), fails)
             };
-            pass(syncing.takes).await;
-            self.disk.lock().end_file_sync(syncing, self.file, &self.path)
+            syncing.end(&self.path).await
         })
     }
 }

@@ -1,7 +1,6 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use catga_host::{BoxFuture, File, Files, Lock, Open};
 
@@ -11,6 +10,7 @@ use super::paths::{absolute, dir_of};
 use super::platter::refused;
 use super::sim_disk::SimDisk;
 use super::sim_file::SimFile;
+use super::syncing::Target;
 
 impl Files for SimDisk {
     fn open(&self, path: &Path, open: Open) -> io::Result<Arc<dyn File>> {
@@ -63,10 +63,9 @@ impl Files for SimDisk {
                 for dir in missing.into_iter().rev() {
                     platter.perform(Change::Name(NameChange::MakeDir { path: dir.into() }));
                 }
-                platter.begin_sync(None)
+                platter.begin_sync(self, Target::Made(Arc::clone(&path)), None)
             };
-            pass(syncing.takes).await;
-            self.lock().end_create_dir(&syncing, &path)
+            syncing.end(&path).await
         })
     }
 
@@ -118,10 +117,9 @@ impl Files for SimDisk {
                 let mut platter = self.lock();
                 platter.check_dir(&dir)?;
                 let fails = platter.check_fault(Call::SyncDir, &dir).err();
-                platter.begin_sync(fails)
+                platter.begin_sync(self, Target::Dir(Arc::clone(&dir)), fails)
             };
-            pass(syncing.takes).await;
-            self.lock().end_dir_sync(syncing, &dir)
+            syncing.end(&dir).await
         })
     }
 
@@ -148,13 +146,6 @@ impl Files for SimDisk {
         let platter = Self::lock(self);
         platter.check_dir(&absolute(dir))?;
         Ok(platter.free_bytes())
-    }
-}
-
-/// Takes simulated time.
-pub(super) async fn pass(time: Duration) {
-    if !time.is_zero() {
-        tokio::time::sleep(time).await;
     }
 }
 
