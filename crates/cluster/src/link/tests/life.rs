@@ -61,6 +61,24 @@ async fn a_connection_that_breaks_is_made_again_without_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_has_not_begun_when_a_connection_breaks_goes_with_the_next() {
+    let net = Net::default();
+    let (one, two) = two(&net).await;
+    net.freeze("node2:1");
+    // More than a stream holds and a write takes: what is behind it cannot begin.
+    let begun = go(vec![one.call(&two, Topic::Append, vec![0; 1 << 20])]);
+    let behind = go((0..9).map(|n| one.call(&two, Topic::Append, format!("{n}"))).collect());
+    one.machine.sleep(ms(10)).await;
+    net.sever("node2:1");
+    net.thaw("node2:1");
+    assert!(matches!(begun.await[..], [Err(CallError::Lost(_))]));
+    let behind: Vec<_> = behind.await.into_iter().map(|end| end.expect("it was moved")).collect();
+    assert_eq!(behind, (0..9).map(|n| Bytes::from(format!("{n}"))).collect::<Vec<_>>());
+    let seen = two.desk.seen().into_iter().map(|(_, request)| request);
+    assert_eq!(seen.collect::<Vec<_>>(), behind);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_is_not_heard_is_silent() {
     let net = Net::default();
     let (one, two) = two(&net).await;
