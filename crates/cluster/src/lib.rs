@@ -27,6 +27,7 @@ mod tenure;
 
 mod alone;
 mod data_dir;
+mod link;
 mod no_peers;
 mod peers;
 
@@ -35,6 +36,7 @@ pub use config::{LogId, Membership, Raft, TypeConfig, Vote};
 pub use data_dir::{DataDir, DataDirError, Identity, Inspection};
 pub use entry::Entry;
 pub use ground::{Ground, Store};
+pub use link::{LinkOptions, LinkStats, Links, Protocol, Secret, SecretTooShort};
 pub use machine::{Machine, View};
 pub use node::{Node, NodeId, StoreId};
 pub use options::Options;

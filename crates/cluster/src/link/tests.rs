@@ -1,0 +1,8 @@
+//! Links between nodes that are on one virtual clock, over streams in memory.
+
+mod calls;
+mod life;
+mod meeting;
+mod net;
+mod node;
+mod wire;
