@@ -9,6 +9,7 @@
 mod config;
 mod entry;
 mod node;
+mod records;
 mod rt;
 mod tasks;
 mod watch;
@@ -29,6 +30,7 @@ mod alone;
 mod data_dir;
 mod no_peers;
 mod peers;
+mod wire;
 
 pub use alone::{AloneOptions, open_alone};
 pub use config::{LogId, Membership, Raft, TypeConfig, Vote};
