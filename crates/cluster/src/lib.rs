@@ -21,13 +21,19 @@ mod snapshot;
 
 mod answers;
 mod ground;
+mod hand_over;
 mod options;
 mod raft_log;
+mod reads;
+mod serving;
+mod shipping;
 mod storage;
+mod succession;
 mod tenure;
 
 mod alone;
 mod data_dir;
+mod network;
 mod no_peers;
 mod peers;
 mod wire;
@@ -37,6 +43,7 @@ pub use config::{LogId, Membership, Raft, TypeConfig, Vote};
 pub use data_dir::{DataDir, DataDirError, Identity, Inspection};
 pub use entry::Entry;
 pub use ground::{Ground, Store};
+pub use hand_over::HandedOver;
 pub use machine::{Machine, View};
 pub use node::{Node, NodeId, StoreId};
 pub use options::Options;
