@@ -35,6 +35,9 @@ pub(crate) fn name_of(bug: Planted) -> &'static str {
         Planted::VoteAroundAppends => "vote-around-appends",
         Planted::TornTailAccepted => "torn-tail-accepted",
         Planted::CheckpointNotSynced => "checkpoint-not-synced",
+        Planted::AckBeforeQuorum => "ack-before-quorum",
+        Planted::LeaderRestore => "leader-restore",
+        Planted::ReadIndexUnconfirmed => "read-index-unconfirmed",
         _ => "unnamed",
     }
 }

@@ -93,7 +93,7 @@ async fn open_on_this_thread(
             ground: Arc::clone(&ground) as Arc<dyn Ground>,
             log: log.clone(),
         };
-        let log = RaftLog::open(&host, raft, store, NoPeers, Box::new(applier)).await;
+        let log = RaftLog::open(&host, raft, store, Arc::new(NoPeers), Box::new(applier)).await;
         log.map_err(|error| Fault::new(FaultCode::LogUnavailable, error.to_string()))
     });
     let replica = match opened.await {

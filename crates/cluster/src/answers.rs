@@ -6,7 +6,7 @@ use openraft::errors::{
 };
 use openraft::metrics::RaftServerMetrics;
 
-use crate::TypeConfig;
+use crate::{LogId, TypeConfig};
 
 /// What to do about a call that openraft did not take.
 pub(crate) enum Next<E> {
@@ -57,6 +57,11 @@ pub(crate) fn unconfirmed(why: impl std::fmt::Display) -> Fault {
     )
 }
 
+/// The fault of a read index that did not come from the leader.
+pub(crate) fn unasked(why: impl std::fmt::Display) -> Fault {
+    Fault::new(FaultCode::LogUnavailable, format!("the leader gave no read index: {why}"))
+}
+
 fn forwarded<E>(forward: &ForwardToLeader<TypeConfig>, error: E) -> Next<E> {
     match forward.reason {
         ForwardReason::LeaseExpired => Next::Retry(error),
@@ -69,17 +74,22 @@ fn not_leader(forward: &ForwardToLeader<TypeConfig>, term: u64) -> Refusal {
     Refusal::NotLeader { term, leader }
 }
 
-/// Who leads, by what openraft shows.
-pub(crate) fn leadership(metrics: &RaftServerMetrics<TypeConfig>) -> Leadership {
+/// Who leads, by what openraft shows. A node that was elected is a candidate until it has `applied`
+/// an entry of its own term: before that it cannot know all that others have acknowledged.
+pub(crate) fn leadership(
+    metrics: &RaftServerMetrics<TypeConfig>,
+    applied: Option<LogId>,
+) -> Leadership {
     let name = |id| -> Option<NodeName> {
         let node = metrics.membership_config.get_node(&id)?;
         Some(node.name.clone())
     };
+    let own = applied.is_some_and(|applied| applied.leader_id == metrics.vote.leader_id);
     Leadership {
         term: metrics.vote.leader_id.term,
         role: match metrics.state {
-            ServerState::Leader => Role::Leader,
-            ServerState::Candidate => Role::Candidate,
+            ServerState::Leader if own => Role::Leader,
+            ServerState::Leader | ServerState::Candidate => Role::Candidate,
             ServerState::Follower => Role::Follower,
             // One that has stopped only has what it has heard so far.
             ServerState::Learner | ServerState::Shutdown => Role::Learner,

@@ -1,3 +1,4 @@
+use catga_journal::planted::Planted;
 use openraft::{Config, ConfigError, SnapshotPolicy, alias};
 
 use crate::{Entry, Machine, Node, NodeId, Options, Rt};
@@ -35,13 +36,15 @@ pub(crate) fn raft_config(options: &Options) -> Result<Config, ConfigError> {
         heartbeat_interval: millis(options.heartbeat_interval),
         election_timeout_min: election,
         election_timeout_max: election.saturating_mul(2),
+        // The storage bounds the bytes of an append; this bounds the table of its entries.
+        max_payload_entries: 1024,
         // The time for one snapshot to make progress, not for all of it.
         install_snapshot_timeout: millis(options.snapshot_timeout),
         // A node that is cut off must not raise the term and depose a leader on its return.
         enable_pre_vote: Some(true),
         // A restarted leader must not go on in its old term: entries that it sent and then lost,
         // unflushed, may be committed elsewhere, and it would give their places to others.
-        enable_leader_restore: Some(false),
+        enable_leader_restore: Some(Planted::LeaderRestore.is_here()),
         // It would hide a log that lost what it had flushed.
         allow_log_reversion: Some(false),
         // How long a node that came back waits for entries; the default is ten times this.

@@ -9,6 +9,7 @@
 mod config;
 mod entry;
 mod node;
+mod records;
 mod rt;
 mod tasks;
 mod watch;
@@ -20,22 +21,30 @@ mod snapshot;
 
 mod answers;
 mod ground;
+mod hand_over;
 mod options;
 mod raft_log;
+mod reads;
+mod serving;
+mod shipping;
 mod storage;
+mod succession;
 mod tenure;
 
 mod alone;
 mod data_dir;
 mod link;
+mod network;
 mod no_peers;
 mod peers;
+mod wire;
 
 pub use alone::{AloneOptions, open_alone};
 pub use config::{LogId, Membership, Raft, TypeConfig, Vote};
 pub use data_dir::{DataDir, DataDirError, Identity, Inspection};
 pub use entry::Entry;
 pub use ground::{Ground, Store};
+pub use hand_over::HandedOver;
 pub use link::{LinkOptions, LinkStats, Links, Protocol, Secret, SecretTooShort};
 pub use machine::{Machine, View};
 pub use node::{Node, NodeId, StoreId};

@@ -1,80 +1,28 @@
-use std::fmt;
+use std::time::Duration;
 
-use catga_journal::LogSnapshot;
-use openraft::OptionalSend;
-use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
-use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
-use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
-};
+use bytes::Bytes;
+use catga_host::BoxFuture;
+use tokio::sync::watch;
 
-use crate::{Node, NodeId, Snapshot, TypeConfig, Vote};
+use crate::{Address, CallError, LinkState, Peers, Recipient, Topic};
 
-/// The network of a node that has no peers and reaches none.
+/// The way to the other nodes of a node that has none and reaches none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NoPeers;
 
-/// A peer that cannot be reached.
-#[derive(Debug)]
-pub(crate) struct NoPeer(NodeId);
-
-impl fmt::Display for NoPeer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "this node runs alone and has no way to node {}", self.0)
-    }
-}
-
-impl std::error::Error for NoPeer {}
-
-impl RaftNetworkFactory<TypeConfig> for NoPeers {
-    type Network = NoPeer;
-
-    async fn new_client(&mut self, target: NodeId, _: &Node) -> NoPeer {
-        NoPeer(target)
-    }
-}
-
-impl NoPeer {
-    fn unreachable(&self) -> Unreachable<TypeConfig> {
-        Unreachable::new(&Self(self.0))
-    }
-}
-
-impl RaftNetworkV2<TypeConfig> for NoPeer {
-    type SnapshotData = LogSnapshot;
-
-    async fn append_entries(
-        &mut self,
-        _: AppendEntriesRequest<TypeConfig>,
-        _: RPCOption,
-    ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
-        Err(self.unreachable().into())
+impl Peers for NoPeers {
+    fn call(
+        &self,
+        to: &Recipient,
+        _: Topic,
+        _: Vec<Bytes>,
+        _: Duration,
+    ) -> BoxFuture<'static, Result<Bytes, CallError>> {
+        let why = format!("this node runs alone and has no way to {}", to.address);
+        Box::pin(async { Err(CallError::NotSent(why)) })
     }
 
-    async fn vote(
-        &mut self,
-        _: VoteRequest<TypeConfig>,
-        _: RPCOption,
-    ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        Err(self.unreachable().into())
-    }
-
-    /// The default would grant it.
-    async fn pre_vote(
-        &mut self,
-        _: VoteRequest<TypeConfig>,
-        _: RPCOption,
-    ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        Err(self.unreachable().into())
-    }
-
-    async fn full_snapshot(
-        &mut self,
-        _: Vote,
-        _: Snapshot,
-        _: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
-        _: RPCOption,
-    ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
-        Err(self.unreachable().into())
+    fn link(&self, _: &Address) -> watch::Receiver<LinkState> {
+        watch::channel(LinkState::Connecting).1
     }
 }

@@ -19,6 +19,8 @@ pub struct Options {
     pub answer_timeout: Duration,
     /// How long the sending of a snapshot may make no progress.
     pub snapshot_timeout: Duration,
+    /// How many bytes of a snapshot are sent at once.
+    pub snapshot_part_bytes: usize,
     /// The largest entry that is taken.
     pub entry_bytes_max: usize,
     /// How many appends may wait for their answers at once.
@@ -36,6 +38,7 @@ impl Options {
             // Twice the longest election: shorter would doubt what a change of leader settles.
             answer_timeout: Duration::from_secs(2),
             snapshot_timeout: Duration::from_secs(5),
+            snapshot_part_bytes: 1 << 20,
             entry_bytes_max: 16 << 20,
             pending_max: 4096,
         }

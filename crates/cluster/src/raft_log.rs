@@ -2,37 +2,42 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use catga_core::{Fault, FaultCode};
 use catga_host::Host;
 use catga_journal::{
-    AppendError, Applier, Guarantees, Leadership, Log, LogIndex, LogSnapshot, Refusal, Survives,
+    AppendError, Applier, Guarantees, Leadership, Log, LogIndex, Refusal, Survives,
 };
 use openraft::async_runtime::{Instant, Select2, Select3, WatchReceiver};
 use openraft::errors::{Fatal, InitializeError, RaftError};
-use openraft::network::{NetSnapshot, RaftNetworkFactory};
 use openraft::storage::RaftLogStorage;
-use openraft::{AsyncRuntime, ConfigError, LogIdOptionExt, ReadPolicy, ServerState};
-use tokio::sync::{Semaphore, oneshot};
+use openraft::{AsyncRuntime, Config, ConfigError, LogIdOptionExt, ServerState};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::answers::{self, Next};
 use crate::batch::log_index;
 use crate::config::raft_config;
+use crate::network::PeerNetwork;
+use crate::reads::{RETRY_AFTER, Reads};
+use crate::serving::RaftServe;
+use crate::shipping::{self, SnapshotShipping};
+use crate::succession;
 use crate::tenure::Tenure;
-use crate::{Entry, Ground, Machine, Node, NodeId, Options, Raft, Rt, Store, Tasks, TypeConfig};
-
-/// How soon a leader that has not heard from its quorum is asked again: about one round trip.
-const RETRY_AFTER: Duration = Duration::from_millis(1);
+use crate::{
+    Entry, Ground, Machine, Node, NodeId, Options, Peers, Raft, Rt, Serve, Store, Tasks, TypeConfig,
+};
 
 /// A log that Raft orders, on one of its nodes.
 ///
 /// Dropping it ends its tasks where they are, as a crash would; [`Log::shutdown`] is the other way.
 pub struct RaftLog {
-    raft: Raft,
+    pub(crate) raft: Raft,
+    reads: Reads,
+    serve: RaftServe,
+    pub(crate) peers: Arc<dyn Peers>,
     tasks: Tasks,
-    options: Options,
+    pub(crate) options: Options,
     /// One permit for each append that may wait: beyond that, callers are refused, so that a
     /// leader without a quorum does not collect entries.
     room: Semaphore,
@@ -74,24 +79,20 @@ pub enum OpenError {
 impl RaftLog {
     /// Starts the node that `options` names, on what `store` holds.
     ///
-    /// Raft runs on a thread of its own. It delivers to `applier` what that does not hold yet. A
+    /// Raft runs on a thread of its own. It delivers to `applier` what that does not hold yet, and
+    /// reaches the other nodes by `peers`, which bring what they ask to [`serve`](Self::serve). A
     /// node that never was a member waits until it is made one, or until
     /// [`initialize`](Self::initialize).
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub async fn open<S, N>(
+    pub async fn open<S: RaftLogStorage<TypeConfig>>(
         host: &Arc<dyn Host>,
         options: Options,
         store: Store<S>,
-        network: N,
+        peers: Arc<dyn Peers>,
         applier: Box<dyn Applier>,
-    ) -> Result<Self, OpenError>
-    where
-        S: RaftLogStorage<TypeConfig>,
-        N: RaftNetworkFactory<TypeConfig>,
-        N::Network: NetSnapshot<TypeConfig, SnapshotData = LogSnapshot>,
-    {
+    ) -> Result<Self, OpenError> {
         let config = Arc::new(raft_config(&options).map_err(OpenError::Options)?);
         let Store { log, snapshots, ground } = store;
         let machine = Machine::new(host, applier, snapshots);
@@ -99,23 +100,28 @@ impl RaftLog {
         let (opened, open) = oneshot::channel();
         let (thread, end) = oneshot::channel::<()>();
         let run = {
-            let (tasks, id, seed) = (tasks.clone(), options.id, options.seed);
+            let (tasks, seed) = (tasks.clone(), options.seed);
+            let (peers, options) = (Arc::clone(&peers), options.clone());
             async move {
                 // However the thread ends, nothing of the node goes on.
                 let tasks = EndOnDrop(tasks);
-                let start = Box::pin(Raft::new(id, config, network, log, machine));
-                let raft = tasks.0.scope(Rt::seeded(seed, start)).await;
-                let runs = raft.is_ok();
-                if opened.send(raft).is_ok() && runs {
+                let start = Box::pin(start(config, options, peers, log, machine));
+                let started = tasks.0.scope(Rt::seeded(seed, start)).await;
+                let runs = started.is_ok();
+                if opened.send(started).is_ok() && runs {
                     // Everything else that Raft does runs in tasks of this thread.
                     let _ = end.await;
                 }
             }
         };
         drop(host.spawn_thread("raft", Box::pin(run)));
-        let raft = open.await.map_err(|_| OpenError::Thread)?;
+        let started = open.await.map_err(|_| OpenError::Thread)?;
+        let Started { raft, reads, serve } = started.map_err(OpenError::Stored)?;
         let log = Self {
-            raft: raft.map_err(OpenError::Stored)?,
+            raft,
+            reads,
+            serve,
+            peers,
             tasks,
             room: Semaphore::new(options.pending_max),
             options,
@@ -191,7 +197,13 @@ impl RaftLog {
         self.raft.trigger().elect(false).await.map_err(stopped)
     }
 
-    /// The consensus itself, for those who bring it what its peers send.
+    /// What handles the requests that peers make of this log: those of all topics but
+    /// [`Membership`](crate::Topic::Membership) and [`Application`](crate::Topic::Application).
+    pub fn serve(&self) -> Arc<dyn Serve> {
+        Arc::new(self.serve.clone())
+    }
+
+    /// The consensus itself, for those who look into it.
     pub fn raft(&self) -> &Raft {
         &self.raft
     }
@@ -218,10 +230,6 @@ impl RaftLog {
             self.raft.trigger().elect(false).await?;
         }
         Ok(())
-    }
-
-    fn term(&self) -> u64 {
-        self.leadership().term
     }
 
     /// One attempt of an append, until it is answered or there is reason to doubt it.
@@ -283,6 +291,39 @@ impl RaftLog {
     }
 }
 
+/// The parts of a log that runs.
+struct Started {
+    raft: Raft,
+    reads: Reads,
+    serve: RaftServe,
+}
+
+/// Starts Raft, and the tasks beside it, as tasks of the current thread.
+async fn start<S: RaftLogStorage<TypeConfig>>(
+    config: Arc<Config>,
+    options: Options,
+    peers: Arc<dyn Peers>,
+    log: S,
+    machine: Machine,
+) -> Result<Started, Fatal<TypeConfig>> {
+    let me = options.id;
+    let shipping: Arc<dyn SnapshotShipping> =
+        Arc::new(shipping::InMemory::new(options.snapshot_part_bytes));
+    let network = PeerNetwork {
+        me,
+        peers: Arc::clone(&peers),
+        shipping: Arc::clone(&shipping),
+        patience: options.election_timeout,
+    };
+    let raft = Raft::new(me, config, network, log, machine).await?;
+    let reads = Reads::start(raft.clone(), &options, Arc::clone(&peers));
+    let (ask, asked) = mpsc::channel(succession::ASKED_MAX);
+    let (of, within) = (raft.clone(), options.election_timeout);
+    drop(Rt::spawn(succession::watch(of, me, Arc::clone(&peers), asked, within)));
+    let serve = RaftServe::new(raft.clone(), me, peers, shipping, reads.clone(), ask);
+    Ok(Started { raft, reads, serve })
+}
+
 /// Ends tasks when it is dropped.
 struct EndOnDrop(Tasks);
 
@@ -293,13 +334,13 @@ impl Drop for EndOnDrop {
 }
 
 #[cold]
-fn stopped(error: Fatal<TypeConfig>) -> Fault {
+pub(crate) fn stopped(error: Fatal<TypeConfig>) -> Fault {
     Fault::new(FaultCode::LogUnavailable, format!("the log has stopped: {error}"))
 }
 
 /// Why the core does not run.
 #[cold]
-fn failure(raft: &Raft) -> Fault {
+pub(crate) fn failure(raft: &Raft) -> Fault {
     match raft.metrics().borrow_watched().running_state.clone() {
         Err(fatal) => stopped(fatal),
         Ok(()) => stopped(Fatal::Stopped),
@@ -338,26 +379,18 @@ impl Log for RaftLog {
     }
 
     async fn read_index(&self) -> Result<LogIndex, Fault> {
-        let start = <Rt as AsyncRuntime>::Instant::now();
-        let deadline = start + self.options.answer_timeout;
-        loop {
-            // Never by lease: an agreed failover elects a leader while the old one believes in it.
-            let read = self.raft.ensure_linearizable(ReadPolicy::ReadIndex);
-            let error = match Rt::select2(read, Rt::sleep_until(deadline)).await {
-                Select2::First(Ok(read)) => return Ok(log_index(read.log_id())),
-                Select2::First(Err(error)) => answers::read_error(error),
-                Select2::Second(()) => Next::Answer(answers::unconfirmed("not in time")),
-            };
-            match error {
-                Next::Retry(fault) if start.elapsed() >= self.options.lease() => return Err(fault),
-                Next::Retry(_) => Rt::sleep(RETRY_AFTER).await,
-                Next::Answer(fault) => return Err(fault),
-            }
-        }
+        self.reads.read_index().await
     }
 
     fn leadership(&self) -> Leadership {
-        answers::leadership(&self.raft.server_metrics().borrow_watched())
+        // How far it has applied only rises, so that may be read after the rest.
+        let server = self.raft.server_metrics().borrow_watched().clone();
+        let applied = self.raft.data_metrics().borrow_watched().last_applied;
+        answers::leadership(&server, applied)
+    }
+
+    fn term(&self) -> u64 {
+        self.raft.server_metrics().borrow_watched().vote.leader_id.term
     }
 
     async fn snapshot(&self) -> Result<(), Fault> {

@@ -144,7 +144,7 @@ fn a_leader_that_hears_of_another_doubts_at_once() {
             cluster.net.cut(Cluster::raft_id(old), Cluster::raft_id(other));
         }
         // Not at once: else it is the deadline that answers.
-        tokio::time::sleep(Duration::from_millis(600)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
         let start = tokio::time::Instant::now();
         let append = append_beside(&cluster.at(old), entry("lost", 0));
         cluster

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use catga_cluster::{RaftLog, Rt};
 use catga_journal::conformance::{LogHarness, Recorder};
+use catga_journal::planted::{Planted, plant};
 use catga_journal::{AppendError, Log, Refusal};
 use futures_util::future::{join, join_all};
 use openraft::AsyncRuntime;
@@ -109,6 +110,24 @@ impl Run {
         reads
     }
 
+    /// All nodes crash, and are back within moments; how many that were.
+    async fn power_loss(&self, random: &mut Random) -> usize {
+        let mut crashes = 0;
+        for node in 0..NODES {
+            if self.cluster.log(node).is_some() {
+                crashes += 1;
+                self.tally.borrow_mut().keep(node, &self.recorder);
+                self.cluster.crash_losing(node, [Lost::All, Lost::Some][random.below(2)]).await;
+            }
+        }
+        let first = random.below(NODES);
+        for node in (0..NODES).map(|node| (first + node) % NODES) {
+            Rt::sleep(random.time(ms(0), ms(20))).await;
+            self.cluster.start(node).await;
+        }
+        crashes
+    }
+
     /// One fault after another, and at last their end; how many nodes crashed.
     async fn trouble(&self) -> usize {
         let mut random = self.random(200);
@@ -118,7 +137,7 @@ impl Run {
             Rt::sleep(random.time(ms(50), ms(1000))).await;
             let node = random.below(NODES);
             let other = (node + 1 + random.below(NODES - 1)) % NODES;
-            match (random.below(8), self.cluster.log(node)) {
+            match (random.below(9), self.cluster.log(node)) {
                 (0..=3, None) => self.cluster.start(node).await,
                 (0, Some(_)) => self.cluster.cut_off(node),
                 (1, Some(_)) => {
@@ -135,7 +154,8 @@ impl Run {
                     let time = random.time(ms(1), ms(200));
                     self.cluster.disk(node).set_flush(time);
                 }
-                (5, Some(log)) => {
+                (5, _) => crashes += self.power_loss(&mut random).await,
+                (6, Some(log)) => {
                     if let Some(upto) = self.recorder.checkpoint(node) {
                         log.trim(upto).await;
                     }
@@ -198,6 +218,33 @@ fn the_promises_hold_under_random_faults() {
     // A run in which nothing happens shows nothing.
     assert!(all.acked > 10_000 && all.doubted > 100 && all.refused > 100, "{all:?}");
     assert!(all.reads > 1_000 && all.crashes > 100 && all.installs > 10, "{all:?}");
+}
+
+/// The first seed that shows `bug`, of two hundred.
+fn caught(bug: Planted) {
+    plant(Some(bug));
+    let shows = |seed: &u64| std::panic::catch_unwind(|| run(*seed)).is_err();
+    let seed = (0..200).find(shows);
+    plant(None);
+    let seed = seed.unwrap_or_else(|| panic!("no seed has shown {bug:?}"));
+    eprintln!("{bug:?} is shown by seed {seed}");
+    // It is the bug that does, and not the seed.
+    run(seed);
+}
+
+#[test]
+fn a_read_index_that_no_quorum_confirmed_is_caught() {
+    caught(Planted::ReadIndexUnconfirmed);
+}
+
+#[test]
+fn a_leadership_that_outlives_a_restart_is_caught() {
+    caught(Planted::LeaderRestore);
+}
+
+#[test]
+fn an_entry_that_counts_before_it_is_held_is_caught() {
+    caught(Planted::AckBeforeQuorum);
 }
 
 #[test]

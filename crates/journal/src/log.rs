@@ -234,12 +234,12 @@ pub struct Leadership {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Role {
-    /// It appends entries.
+    /// It appends entries, and has applied all that was acknowledged before it led.
     Leader,
     /// It follows a leader.
     Follower,
     /// It follows, without a vote.
     Learner,
-    /// It asks for votes.
+    /// It asks for votes, or was elected and has not yet applied an entry of its own term.
     Candidate,
 }

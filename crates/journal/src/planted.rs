@@ -13,15 +13,24 @@ pub enum Planted {
     TornTailAccepted,
     /// A checkpoint is not synced before the log below it is dropped.
     CheckpointNotSynced,
+    /// An entry counts as held by a follower once it was sent.
+    AckBeforeQuorum,
+    /// A leader that restarts goes on leading in its old term.
+    LeaderRestore,
+    /// A read index is given without asking a quorum whether its node still leads.
+    ReadIndexUnconfirmed,
 }
 
 impl Planted {
     /// Each of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 7] = [
         Self::AckBeforeSync,
         Self::VoteAroundAppends,
         Self::TornTailAccepted,
         Self::CheckpointNotSynced,
+        Self::AckBeforeQuorum,
+        Self::LeaderRestore,
+        Self::ReadIndexUnconfirmed,
     ];
 
     /// True if this thread is to have it.

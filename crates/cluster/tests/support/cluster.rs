@@ -122,9 +122,12 @@ impl Cluster {
         self.trace.note(format_args!("start of {id}"));
         let disk = self.nodes[node].disk.clone();
         let host: Arc<dyn Host> = self.host.clone();
+        let mut options = Options::new(id, self.random.borrow_mut().next());
+        // Small, so that a snapshot has many.
+        options.snapshot_part_bytes = 64;
         let open = RaftLog::open(
             &host,
-            Options::new(id, self.random.borrow_mut().next()),
+            options,
             Store {
                 log: MemoryStore::new(disk.clone()),
                 snapshots: Arc::new(disk),
@@ -134,7 +137,7 @@ impl Cluster {
             Box::new(self.recorder.borrow().applier(node)),
         );
         let log = Arc::new(open.await.expect("the log opens"));
-        self.net.join(id, log.raft().clone());
+        self.net.join(id, log.serve());
         self.nodes[node].log.replace(Some(log));
     }
 
@@ -180,7 +183,7 @@ impl LogHarness for Cluster {
             self.start(node).await;
             let id = Self::raft_id(node);
             let store = StoreId(u128::from(id));
-            let address = format!("http://node{id}:5001");
+            let address = SimNet::address(id);
             members.insert(id, Node::new(Self::name(node), address, store));
         }
         let first = self.at(0).initialize(members).await;

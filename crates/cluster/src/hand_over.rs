@@ -1,0 +1,93 @@
+use catga_core::{Fault, FaultCode, NodeName};
+use openraft::async_runtime::{Instant, Select2, WatchReceiver};
+use openraft::metrics::RaftMetrics;
+use openraft::{AsyncRuntime, ServerState};
+
+use crate::raft_log::stopped;
+use crate::{LinkState, LogId, NodeId, RaftLog, Rt, TypeConfig};
+
+/// Who leads instead of a node that hands its leadership over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HandedOver {
+    /// This node did not lead, so that there was nothing to hand over.
+    NotLeading,
+    /// No other node has a vote.
+    Alone,
+    /// This one.
+    To(NodeName),
+}
+
+impl RaftLog {
+    /// Has the voter lead that holds most of the log, if this node leads, and waits until it does.
+    /// What is appended here meanwhile is refused, or in doubt. For a node that is going to stop:
+    /// the cluster is without a leader for a moment instead of an election timeout.
+    ///
+    /// # Errors
+    /// When no other voter can be reached or none took over in time. This node may lead on, or
+    /// another may have been elected.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves open who leads.
+    pub async fn hand_over(&self) -> Result<HandedOver, Fault> {
+        let chosen = {
+            let metrics = self.raft.metrics();
+            let metrics = metrics.borrow_watched();
+            if metrics.state != ServerState::Leader {
+                return Ok(HandedOver::NotLeading);
+            }
+            let others = metrics.membership_config.voter_ids().any(|id| id != metrics.id);
+            if !others {
+                return Ok(HandedOver::Alone);
+            }
+            self.best_voter(&metrics)
+        };
+        let unable = |why: String| Fault::new(FaultCode::LogUnavailable, why);
+        let (_, to) = chosen.ok_or_else(|| {
+            unable("no other voter can be reached that could lead instead of this node".to_owned())
+        })?;
+        self.raft.trigger().transfer_leader(to).await.map_err(stopped)?;
+        let deadline = <Rt as AsyncRuntime>::Instant::now() + self.options.answer_timeout;
+        match Rt::select2(self.led_by_another(), Rt::sleep_until(deadline)).await {
+            Select2::First(led) => led.map(HandedOver::To),
+            Select2::Second(()) => Err(unable(format!(
+                "node {to} did not lead within {:?} after it was told to",
+                self.options.answer_timeout
+            ))),
+        }
+    }
+
+    /// The voter with which this leader shares most, of those that can be reached; of equals the
+    /// one with the lowest number.
+    fn best_voter(&self, metrics: &RaftMetrics<TypeConfig>) -> Option<(LogId, NodeId)> {
+        let members = &metrics.membership_config;
+        let reachable = |id: &NodeId| {
+            members.get_node(id).is_some_and(|node| {
+                let link = self.peers.link(&node.address.as_str().into());
+                let up = matches!(*link.borrow(), LinkState::Up(_));
+                up
+            })
+        };
+        let voters = members.voter_ids().filter(|id| *id != metrics.id).filter(reachable);
+        let matched = |id: NodeId| Some(((*metrics.replication.as_ref()?.get(&id)?)?, id));
+        voters.filter_map(matched).reduce(|best, next| if next.0 > best.0 { next } else { best })
+    }
+
+    /// Ready once another node leads, as far as this one knows.
+    async fn led_by_another(&self) -> Result<NodeName, Fault> {
+        let mut changes = self.raft.server_metrics();
+        loop {
+            {
+                let metrics = changes.borrow_and_update();
+                let leader = metrics.current_leader.filter(|leader| *leader != metrics.id);
+                let leader = leader.and_then(|id| metrics.membership_config.get_node(&id));
+                if let Some(node) = leader {
+                    return Ok(node.name.clone());
+                }
+            }
+            if changes.changed().await.is_err() {
+                return Err(crate::raft_log::failure(&self.raft));
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What other nodes ask of this one's log.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use catga_host::BoxFuture;
+use openraft::async_runtime::WatchReceiver;
+use openraft::errors::{Fatal, RaftError};
+use tokio::sync::mpsc;
+
+use crate::reads::Reads;
+use crate::shipping::{Received, SnapshotShipping};
+use crate::succession::{self, Asked};
+use crate::wire::{self, Kind, LostAnswer, WireError};
+use crate::{NodeId, Peer, Peers, Raft, Serve, Topic, TypeConfig, Vote};
+
+/// Answers what peers ask of a node's log.
+#[derive(Clone)]
+pub(crate) struct RaftServe(Arc<Parts>);
+
+struct Parts {
+    raft: Raft,
+    me: NodeId,
+    peers: Arc<dyn Peers>,
+    shipping: Arc<dyn SnapshotShipping>,
+    reads: Reads,
+    /// What others say of the leader, which decides here as well.
+    asked: mpsc::Sender<Asked>,
+}
+
+impl RaftServe {
+    pub(crate) fn new(
+        raft: Raft,
+        me: NodeId,
+        peers: Arc<dyn Peers>,
+        shipping: Arc<dyn SnapshotShipping>,
+        reads: Reads,
+        asked: mpsc::Sender<Asked>,
+    ) -> Self {
+        Self(Arc::new(Parts { raft, me, peers, shipping, reads, asked }))
+    }
+}
+
+impl Serve for RaftServe {
+    fn serve(
+        &self,
+        from: &Peer,
+        topic: Topic,
+        request: Bytes,
+    ) -> BoxFuture<'static, Result<Bytes, String>> {
+        let (parts, from) = (Arc::clone(&self.0), from.id);
+        Box::pin(async move {
+            let kind = Kind::of(&request).map_err(unread)?;
+            match (topic, kind) {
+                (Topic::Append | Topic::Raft, Kind::Append) => parts.append(from, request).await,
+                (Topic::Raft, Kind::Vote | Kind::PreVote) => parts.vote(from, kind, request).await,
+                (Topic::Raft, Kind::Transfer) => parts.transfer(from, request).await,
+                (Topic::Succession, Kind::LeaderLost) => parts.leader_lost(from, request).await,
+                (Topic::Log, Kind::ReadIndex) => parts.read_index(request).await,
+                (Topic::Snapshot, Kind::SnapshotPart) => parts.snapshot(from, request).await,
+                (topic, kind) => Err(format!("{kind} does not belong to the topic {topic:?}")),
+            }
+        })
+    }
+}
+
+impl Parts {
+    async fn append(&self, from: NodeId, request: Bytes) -> Result<Bytes, String> {
+        let request = wire::read_append(request).map_err(unread)?;
+        own(from, &request.vote)?;
+        let answer = self.raft.append_entries(request).await.map_err(stopped)?;
+        Ok(wire::append_answer(&answer))
+    }
+
+    async fn vote(&self, from: NodeId, kind: Kind, request: Bytes) -> Result<Bytes, String> {
+        let pre = kind == Kind::PreVote;
+        let read = if pre { wire::read_pre_vote } else { wire::read_vote };
+        let request = read(request).map_err(unread)?;
+        own(from, &request.vote)?;
+        let answer = match pre {
+            true => self.raft.pre_vote(request).await,
+            false => self.raft.vote(request).await,
+        };
+        Ok(wire::vote_answer(&answer.map_err(stopped)?))
+    }
+
+    async fn transfer(&self, from: NodeId, request: Bytes) -> Result<Bytes, String> {
+        let request = wire::read_transfer(request).map_err(unread)?;
+        let leader = request.from_leader().leader_id.node_id;
+        // A leader may give its place away. For anybody else it must be gone, here as well.
+        if from != leader && !succession::has_lost(&self.raft, &*self.peers, request.from_leader())
+        {
+            return Err(format!("node {leader} leads, and node {from} gives its place away"));
+        }
+        let answer = self.raft.handle_transfer_leader(request).await.map_err(fatal)?;
+        Ok(wire::transfer_answer(&answer))
+    }
+
+    async fn leader_lost(&self, from: NodeId, request: Bytes) -> Result<Bytes, String> {
+        let request = wire::read_leader_lost(request).map_err(unread)?;
+        // If there is no room it is asked again in a moment.
+        let _ = self.asked.try_send(Asked { from, lost: request });
+        let lost = succession::has_lost(&self.raft, &*self.peers, &request.vote);
+        // After the link was seen down: what the leader still sent has come by then.
+        let last = if lost { succession::last(&self.raft).await.map_err(fatal)? } else { None };
+        Ok(wire::lost_answer(&LostAnswer { lost, last }))
+    }
+
+    async fn read_index(&self, request: Bytes) -> Result<Bytes, String> {
+        let asked = wire::read_read_index(request).map_err(unread)?;
+        if asked.leader_id.node_id != self.me {
+            return Err(format!("this is node {}, and the leader {asked} was asked", self.me));
+        }
+        let confirmed = self.reads.confirm().await;
+        let read = confirmed.map_err(|fault| fault.to_string())?;
+        Ok(wire::read_index_answer(&read.leader, &read.log_id))
+    }
+
+    async fn snapshot(&self, from: NodeId, request: Bytes) -> Result<Bytes, String> {
+        let mine = self.raft.server_metrics().borrow_watched().vote;
+        match self.shipping.receive(from, mine, request)? {
+            Received::Part(answer) => Ok(answer),
+            Received::Whole(arrived) => {
+                let arrived = *arrived;
+                let (vote, snapshot) = (arrived.vote, arrived.snapshot.clone());
+                let installed = self.raft.install_full_snapshot(vote, snapshot).await;
+                Ok(self.shipping.installed(arrived, installed.map_err(fatal)?.vote))
+            }
+        }
+    }
+}
+
+/// A node speaks for itself only.
+fn own(from: NodeId, vote: &Vote) -> Result<(), String> {
+    match vote.leader_id.node_id {
+        node if node == from => Ok(()),
+        node => Err(format!("node {from} speaks for node {node}")),
+    }
+}
+
+fn unread(error: WireError) -> String {
+    error.to_string()
+}
+
+fn stopped(error: RaftError<TypeConfig>) -> String {
+    format!("the log has stopped: {error}")
+}
+
+fn fatal(error: Fatal<TypeConfig>) -> String {
+    format!("the log has stopped: {error}")
+}
