@@ -360,6 +360,16 @@ impl Log for RaftLog {
         answers::leadership(&self.raft.server_metrics().borrow_watched())
     }
 
+    async fn leadership_changed(&self, known: &Leadership) {
+        let mut metrics = self.raft.server_metrics();
+        while self.leadership() == *known {
+            if metrics.changed().await.is_err() {
+                // The core has stopped: nothing will change any more.
+                return std::future::pending().await;
+            }
+        }
+    }
+
     async fn snapshot(&self) -> Result<(), Fault> {
         self.make_snapshot().await
     }
