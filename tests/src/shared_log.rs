@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use catga_core::{Fault, FaultCode, NodeName};
@@ -10,6 +11,9 @@ use catga_journal::{
     AppendError, Applier, Delivered, Guarantees, Leadership, Log, LogIndex, Refusal, Role,
     Survives, Watermark,
 };
+
+/// How long a leader that is cut off waits before it says that an append is in doubt.
+const CUT_OFF_FOR: Duration = Duration::from_secs(2);
 
 /// The list that all nodes share.
 #[derive(Clone)]
@@ -194,35 +198,34 @@ impl Log for SharedLogNode {
         // Others run between an append and its answer.
         tokio::task::yield_now().await;
         let doubt = |why: &str| Err(AppendError::InDoubt(why.to_owned()));
-        loop {
-            let changes = {
-                let mut shared = self.log.lock();
-                let leads = shared.leader == Some(self.node);
-                let member = &mut shared.nodes[self.node];
-                if member.stopped {
-                    return Err(AppendError::Refused(Refusal::Stopped));
-                }
-                let (term, leader) = member.believes;
-                if leader != Some(self.node) {
-                    let leader = leader.map(|leader| shared.nodes[leader].name.clone());
-                    return Err(AppendError::Refused(Refusal::NotLeader { term, leader }));
-                }
-                if leads && !member.isolated {
-                    return match member.doubts.pop_front() {
-                        None => Ok(shared.append(entry, self.node)),
-                        Some(Doubt::Lost) => doubt("the test wants it, and the entry is lost"),
-                        Some(Doubt::Kept) => {
-                            shared.append(entry, self.node);
-                            doubt("the test wants it, and the entry is kept")
-                        }
-                    };
-                }
-                self.changes.get()
-            };
-            // Cut off: it learns that it was deposed, or nothing.
-            self.changes.reach(changes.next()).await;
-            return doubt("the leader was deposed");
-        }
+        let changes = {
+            let mut shared = self.log.lock();
+            let leads = shared.leader == Some(self.node);
+            let member = &mut shared.nodes[self.node];
+            if member.stopped {
+                return Err(AppendError::Refused(Refusal::Stopped));
+            }
+            let (term, leader) = member.believes;
+            if leader != Some(self.node) {
+                let leader = leader.map(|leader| shared.nodes[leader].name.clone());
+                return Err(AppendError::Refused(Refusal::NotLeader { term, leader }));
+            }
+            if leads && !member.isolated {
+                return match member.doubts.pop_front() {
+                    None => Ok(shared.append(entry, self.node)),
+                    Some(Doubt::Lost) => doubt("the test wants it, and the entry is lost"),
+                    Some(Doubt::Kept) => {
+                        shared.append(entry, self.node);
+                        doubt("the test wants it, and the entry is kept")
+                    }
+                };
+            }
+            self.changes.get()
+        };
+        // Cut off: it learns that it was deposed, or that nobody answers.
+        let changed = self.changes.reach(changes.next());
+        let deposed = tokio::time::timeout(CUT_OFF_FOR, changed).await.is_ok();
+        doubt(if deposed { "the leader was deposed" } else { "no majority answers" })
     }
 
     async fn read_index(&self) -> Result<LogIndex, Fault> {

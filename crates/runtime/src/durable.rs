@@ -1,5 +1,6 @@
 mod anywhere;
 mod calls;
+mod outcome;
 mod remote;
 
 pub(crate) use self::remote::RemoteDispatch;
@@ -10,14 +11,15 @@ use std::task::{self, Poll};
 
 use bytes::Bytes;
 use catga_core::{
-    Answer, CatchPanic, Context, DecodeError, Dispatch, DomainError, Durable, Envelope, Failure,
-    Fault, FaultCode, Format, Handle, Layer, NO_CONTEXT, Offset, Report, Request, Service, Slot,
-    Source, Tx, check, encoded, handler_panicked,
+    Answer, CatchPanic, Context, Dispatch, DomainError, Durable, Envelope, Failure, Fault,
+    FaultCode, Format, Handle, Layer, NO_CONTEXT, Offset, Report, Request, Service, Slot, Source,
+    Tx, check, encoded, handler_panicked,
 };
 use catga_engine::{RecordedAnswer, Verdict};
 use catga_journal::{Pending, RecordedOutcome};
 
 use self::calls::{EdgeCall, HandlerCall};
+use self::outcome::{blind, decode_outcome, undecodable};
 use crate::commit::{Call, Committer, Known, rejected, too_late, unencodable};
 use crate::forward::goes_on_after;
 use crate::metrics::{Ended, HandlerMetrics};
@@ -347,43 +349,6 @@ impl<S, E, H> DurableDispatch<S, E, H> {
             committer.deadlines.by(until, self.views.reach(offset)).await.is_ok()
         };
     }
-}
-
-fn decode_outcome<M: Request>(outcome: &RecordedOutcome) -> Answer<M::Reply, M::Error> {
-    let unreadable = |error| {
-        Failure::Fault(Fault::new(
-            FaultCode::Unreadable,
-            format!("the recorded answer of `{}` cannot be read: {error}", M::NAME),
-        ))
-    };
-    if outcome.refused {
-        Err(Failure::Domain(M::Format::decode(&outcome.payload).map_err(unreadable)?))
-    } else {
-        M::Format::decode(&outcome.payload).map_err(unreadable)
-    }
-}
-
-/// The payload of a command cannot be read again; if it is another node's, perhaps by this build
-/// alone.
-#[cold]
-fn undecodable<M: Request>(call: &Call<'_>, error: &DecodeError) -> Fault {
-    if call.forwarded.is_none() {
-        return unencodable(M::NAME, error);
-    }
-    let message = format!("the leader cannot read `{}` as it was sent: {error}", M::NAME);
-    Fault::new(FaultCode::InvalidMessage, message)
-}
-
-#[cold]
-fn blind<M: Request>(at: Offset) -> Fault {
-    Fault::new(
-        FaultCode::StreamExists,
-        format!(
-            "the handler of `{}` emits to a stream that exists since offset {at} without loading \
-             it; load it and decide, or use `append_any`",
-            M::NAME
-        ),
-    )
 }
 
 /// The message of a call whose handler has not taken it yet.

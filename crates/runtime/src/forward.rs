@@ -9,6 +9,8 @@ mod leader;
 mod opening;
 mod request;
 mod search;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub(crate) use answer::{Answered, ForwardAnswer};

@@ -13,6 +13,7 @@ mod start_error;
 
 mod backend;
 mod builder;
+mod lifecycle;
 mod node;
 mod peers;
 mod wiring;

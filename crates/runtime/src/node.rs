@@ -2,7 +2,6 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{self, Poll};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use catga_journal::Journal;
 
 use crate::commit::Committer;
 use crate::forward::{Remotes, confirmed_head};
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::projector::Projections;
 use crate::sent::Sent;
@@ -57,34 +57,6 @@ pub(crate) struct Inner {
 
 /// How long a node that stops waits for another to lead. An election without it takes less.
 const HAND_OVER_WAIT: Duration = Duration::from_secs(5);
-
-/// Whether a node takes calls.
-#[derive(Debug)]
-pub(crate) struct Lifecycle(AtomicU8);
-
-const RUNNING: u8 = 0;
-const DRAINING: u8 = 1;
-const STOPPED: u8 = 2;
-
-impl Lifecycle {
-    pub(crate) fn running() -> Arc<Self> {
-        Arc::new(Self(AtomicU8::new(RUNNING)))
-    }
-
-    #[inline]
-    pub(crate) fn is_running(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == RUNNING
-    }
-
-    /// Refuses new calls from now on; true if nobody did before.
-    fn drain(&self) -> bool {
-        self.0.compare_exchange(RUNNING, DRAINING, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-    }
-
-    fn stop(&self) {
-        self.0.store(STOPPED, Ordering::Release);
-    }
-}
 
 impl Node {
     /// Sends a command to its handler; await the result for the answer.

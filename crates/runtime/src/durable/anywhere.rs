@@ -4,9 +4,10 @@ use catga_core::{
 };
 use catga_journal::RecordedOutcome;
 
-use super::{DurableDispatch, Ran, decode_outcome};
+use super::outcome::decode_outcome;
+use super::{DurableDispatch, Ran};
 use crate::commit::Call;
-use crate::forward::{Answered, End, Place, command_request};
+use crate::forward::{Answered, End, Place, command_request, goes_on_after};
 
 /// How a command ended, wherever it ran.
 enum Ended<R, E> {
@@ -45,7 +46,7 @@ impl<S, E, H> DurableDispatch<S, E, H> {
                 Ok(Place::Here) => {
                     let run = self.run_here(message, payload, context, &mut call, looks_up);
                     match run.await {
-                        Ran::Stopped(fault) if crate::forward::goes_on_after(&fault) => {
+                        Ran::Stopped(fault) if goes_on_after(&fault) => {
                             search.failed_here(&fault);
                         }
                         Ran::Stopped(fault) => {

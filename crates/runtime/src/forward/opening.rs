@@ -7,10 +7,11 @@ use catga_journal::Journal;
 
 use super::{End, Means, Place, Search, effect_request, goes_on_after};
 
-/// Opens the session of this start of `node` in the journal of a process that has no peers.
+/// Opens the session of this start of `node` in the journal; through whoever leads, where `means`
+/// says how to find it.
 ///
 /// # Errors
-/// When the journal does not take it within `start_wait`.
+/// When the journal does not take it within `start_wait`, or no leader does.
 pub(crate) async fn open_session(
     host: &dyn Host,
     journal: &dyn Journal,

@@ -19,6 +19,10 @@ pub(super) struct Request {
 }
 
 #[derive(Clone, PartialEq, Oneof)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every request is a command, and one lives no longer than it takes to read it"
+)]
 pub(super) enum Body {
     #[prost(message, tag = "3")]
     Command(Command),
