@@ -1,6 +1,9 @@
 //! What the integration tests share: a small order domain, and waiting without sleeping.
 
 pub mod orders;
+pub mod shared_cluster;
+pub mod shared_log;
+pub mod switchboard;
 mod wait;
 
 pub use wait::wait_until;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use catga::host::{BoxFuture, Disk, Host};
 use catga::journal::{
-    Filter, Guarantees, Journal, Leadership, LogLimits, MemoryLog, Page, Pending, RecordedOutcome,
-    Replica, ReplicaOptions, Watermark,
+    Counted, Filter, Guarantees, Journal, Leadership, LogLimits, MemoryLog, Page, Pending,
+    RecordedOutcome, Replica, ReplicaOptions, Watermark,
 };
 use catga::prelude::*;
 use catga::{
@@ -140,6 +140,14 @@ impl Journal for Kept {
 
     fn lookup(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Lookup {
         self.0.lookup(id, key, payload_hash)
+    }
+
+    fn counted(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Counted {
+        self.0.counted(id, key, payload_hash)
+    }
+
+    fn leadership_changes(&self) -> &Watermark {
+        self.0.leadership_changes()
     }
 
     fn outcome(&self, offset: Offset) -> BoxFuture<'_, Result<RecordedOutcome, Fault>> {

@@ -393,6 +393,16 @@ impl Log for RaftLog {
         self.raft.server_metrics().borrow_watched().vote.leader_id.term
     }
 
+    async fn leadership_changed(&self, known: &Leadership) {
+        let mut metrics = self.raft.server_metrics();
+        while self.leadership() == *known {
+            if metrics.changed().await.is_err() {
+                // The core has stopped: nothing will change any more.
+                return std::future::pending().await;
+            }
+        }
+    }
+
     async fn snapshot(&self) -> Result<(), Fault> {
         self.make_snapshot().await
     }

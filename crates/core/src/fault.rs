@@ -65,6 +65,11 @@ macro_rules! codes {
             /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
+            /// The code that is written as `text`; none if this build knows none.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == text)
+            }
+
             /// The code as it is written in answers, logs and metrics.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
@@ -114,6 +119,8 @@ codes! {
     Contention = "contention", Unavailable, NotExecuted;
     /// A projection panicked, and reading it is refused.
     ProjectionQuarantined = "projection-quarantined", Unavailable, NotExecuted;
+    /// Another node leads, and this one could not pass the command on.
+    NotLeader = "not-leader", Unavailable, NotExecuted;
     /// The log does not take entries now.
     LogUnavailable = "log-unavailable", Unavailable, NotExecuted;
     /// The deadline passed before the command was proposed.
@@ -171,6 +178,13 @@ impl Fault {
     #[cold]
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(FaultCode::Internal, message)
+    }
+
+    /// The same fault, about `fields` of the message.
+    #[must_use]
+    pub fn with_fields(mut self, fields: Vec<FieldFault>) -> Self {
+        self.0.fields = fields;
+        self
     }
 
     /// The same fault with the outcome given.

@@ -7,7 +7,7 @@ use catga_core::{
 use catga_engine::{Effect, Lookup, OutsideKey, Verdict};
 use catga_host::BoxFuture;
 
-use crate::{Guarantees, Leadership, Pending, Watermark};
+use crate::{Counted, Guarantees, Leadership, Pending, Watermark};
 
 /// What the runtime uses: effects in, verdicts and events out.
 ///
@@ -30,6 +30,10 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
 
     /// What the journal knows of an id or a key, on this node, now.
     fn lookup(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Lookup;
+
+    /// Waits until the effect of a command, which somebody may have put into the journal, has
+    /// counted on this node. It may have counted already.
+    fn counted(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Counted;
 
     /// The answer recorded at `offset`.
     ///
@@ -89,6 +93,9 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
 
     /// Who leads, as far as this node knows.
     fn leadership(&self) -> Leadership;
+
+    /// Rises by one with each change of [`leadership`](Self::leadership), as something to wait on.
+    fn leadership_changes(&self) -> &Watermark;
 
     /// The term alone of [`leadership`](Self::leadership), asked for each effect.
     fn term(&self) -> u64 {

@@ -7,6 +7,7 @@
 //!
 //! This crate knows nothing of brokers, databases or consensus.
 
+mod counted;
 mod guarantees;
 mod watermark;
 
@@ -31,6 +32,7 @@ pub mod conformance;
 #[cfg(test)]
 mod tests;
 
+pub use counted::Counted;
 pub use guarantees::{Guarantees, Survives};
 pub use journal::{Committed, Filter, Journal, Page, RecordedOutcome};
 pub use log::{

@@ -47,6 +47,16 @@ pub trait Log: Send + Sync + 'static {
     /// Who leads, as far as this node knows.
     fn leadership(&self) -> Leadership;
 
+    /// Ready once [`leadership`](Self::leadership) is no longer `known`; never where it does not
+    /// change.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    fn leadership_changed(&self, known: &Leadership) -> impl Future<Output = ()> + Send {
+        let _ = known;
+        pending()
+    }
+
     /// The term alone of [`leadership`](Self::leadership), asked for each effect.
     fn term(&self) -> u64 {
         self.leadership().term

@@ -2,6 +2,7 @@
 //! are applied, and the history keeps what counted.
 
 mod applier;
+mod awaited;
 mod batcher;
 mod checkpoint;
 mod checkpointer;
@@ -16,7 +17,10 @@ mod snapshot;
 mod waiters;
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use catga_core::Fault;
 use catga_host::{Host, Task};
@@ -25,7 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::batcher::{Batcher, Queued};
 use self::checkpointer::Checkpointer;
 use self::shared::Shared;
-use crate::{Log, Watermark};
+use crate::{Leadership, Log, Watermark};
 
 pub use self::applier::ReplicaApplier;
 pub use self::options::{CheckpointPace, DiskOptions, ReplicaOptions};
@@ -88,7 +92,9 @@ impl<L: Log> Replica<L> {
         let task = batcher.run(Arc::clone(&ended));
         drop(host.spawn("journal-batcher", Box::pin(task)));
         let checkpointer = Checkpointer::start(&host, &log, &shared);
-        let watch = watch(Arc::clone(&log), Arc::clone(&shared));
+        // As of now: a change before the task begins is one as well.
+        let leadership = log.leadership();
+        let watch = watch(Arc::clone(&log), Arc::clone(&shared), leadership);
         let watch = Mutex::new(host.spawn("journal-watch", Box::pin(watch)));
         Ok(Arc::new(Self {
             host,
@@ -109,10 +115,24 @@ impl<L: Log> Replica<L> {
     }
 }
 
-/// Stops the replica when its log has stopped.
-async fn watch<L: Log>(log: Arc<L>, shared: Arc<Shared>) {
-    let fault = log.failed().await;
-    shared.fail(&fault);
+/// Counts the changes of leadership, and stops the replica when its log has stopped.
+async fn watch<L: Log>(log: Arc<L>, shared: Arc<Shared>, mut leadership: Leadership) {
+    let mut failed = pin!(log.failed());
+    loop {
+        let stopped = {
+            let mut changed = pin!(log.leadership_changed(&leadership));
+            let either = poll_fn(|cx| match failed.as_mut().poll(cx) {
+                Poll::Ready(fault) => Poll::Ready(Some(fault)),
+                Poll::Pending => changed.as_mut().poll(cx).map(|()| None),
+            });
+            either.await
+        };
+        if let Some(fault) = stopped {
+            return shared.fail(&fault);
+        }
+        leadership = log.leadership();
+        shared.leaderships.advance(shared.leaderships.get().next());
+    }
 }
 
 impl<L> Drop for Replica<L> {

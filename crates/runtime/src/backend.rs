@@ -7,7 +7,7 @@ use catga_engine::Limits as EngineLimits;
 use catga_host::{Files, Host};
 use catga_journal::{Journal, LogLimits, MemoryLog, Replica, ReplicaOptions};
 
-use crate::{Limits, ViewStore};
+use crate::{Limits, PeerCalls, ViewStore};
 
 /// What a node runs on: it opens the journal.
 ///
@@ -36,12 +36,14 @@ pub struct Parts {
     pub journal: Arc<dyn Journal>,
     /// Where projections keep their checkpoints; none if nothing outlives the process.
     pub views: Option<ViewStore>,
+    /// The way to the other nodes; none for a process of its own.
+    pub peers: Option<Arc<dyn PeerCalls>>,
 }
 
 impl Parts {
     /// The parts of a node that runs on `journal`.
     pub fn new(journal: Arc<dyn Journal>) -> Self {
-        Self { journal, views: None }
+        Self { journal, views: None, peers: None }
     }
 
     /// The same parts, with a place of the node's own for the checkpoints of its projections.
@@ -51,6 +53,18 @@ impl Parts {
     #[must_use]
     pub fn with_views(mut self, files: Arc<dyn Files>, dir: impl Into<PathBuf>) -> Self {
         self.views = Some(ViewStore::new(files, dir));
+        self
+    }
+
+    /// The same parts, with the way to the other nodes of the journal: durable commands run on its
+    /// leader then.
+    ///
+    /// The journal must tell a doubt at once, as a [`Replica`] does that keeps none
+    /// ([`ReplicaOptions::with_doubtful_max`]): the node asks the next leader then, and waits for
+    /// its own apply at the same time.
+    #[must_use]
+    pub fn with_peers(mut self, peers: Arc<dyn PeerCalls>) -> Self {
+        self.peers = Some(peers);
         self
     }
 }

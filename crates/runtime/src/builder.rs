@@ -7,12 +7,14 @@ use catga_core::{
     Contract, Durable, Event, Handle, Identity, Layer, Message, NodeName, Plain, PlainDispatch,
     Registrar, Registry, Request, Service, Stack, Subscriber,
 };
-use catga_host::{Host, TokioHost};
+use catga_host::{Deadlines, Host, Task, TokioHost};
 
 use crate::commit::Committer;
-use crate::durable::DurableDispatch;
+use crate::durable::{DurableDispatch, RemoteDispatch};
+use crate::forward::{Remotes, Requests};
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
-use crate::node::{Inner, Lifecycle};
+use crate::node::Inner;
 use crate::projector::{Projections, resume};
 use crate::subscription::{Subscription, Subscriptions};
 use crate::views::Views;
@@ -154,12 +156,21 @@ impl<B: Backend, E: Layer, H: Layer> Builder<B, E, H> {
         }
         let host = self.host.unwrap_or_else(|| Arc::new(TokioHost::current()));
         let opened = self.backend.open(host.clone(), self.name.clone(), &self.limits).await;
-        let Parts { journal, views } = opened.map_err(journal_fault)?;
-        let opened =
-            Committer::open(host.clone(), journal.clone(), self.limits.clone(), &self.name);
+        let Parts { journal, views, peers } = opened.map_err(journal_fault)?;
+        let deadlines = Deadlines::new(host.clone());
+        let watch = host.spawn("deadlines", Box::pin(deadlines.clone().watch()));
+        let opened = Committer::open(
+            host.clone(),
+            journal.clone(),
+            peers,
+            deadlines,
+            self.limits.clone(),
+            self.name.clone(),
+        );
         let committer = match opened.await {
             Ok(committer) => committer,
             Err(fault) => {
+                watch.abort();
                 journal.shutdown().await;
                 return Err(journal_fault(fault));
             }
@@ -168,7 +179,7 @@ impl<B: Backend, E: Layer, H: Layer> Builder<B, E, H> {
             let projectors = &assembly.wiring.projectors;
             resume(projectors, &host, &views, journal.incarnation()).await;
         }
-        let node = assembly.launch(self.name, host, self.limits, committer);
+        let node = assembly.launch(self.name, host, self.limits, committer, watch);
         // What this node showed before it was started again, it shows from the first read on.
         node.0.projections.reach(node.position().offset).await;
         Ok(node)
@@ -204,7 +215,7 @@ struct Assembly {
 }
 
 /// What adding a durable handler does once the journal is open.
-type Finish = Box<dyn FnOnce(&mut Registry, &Arc<Committer>, &Metrics) + Send>;
+type Finish = Box<dyn FnOnce(&mut Registry, &mut Remotes, &Arc<Committer>, &Metrics) + Send>;
 
 impl Assembly {
     fn new() -> Self {
@@ -262,16 +273,17 @@ impl Assembly {
         host: Arc<dyn Host>,
         limits: Limits,
         committer: Arc<Committer>,
+        deadlines: Task,
     ) -> Node {
         let journal = committer.journal.clone();
         let metrics = Metrics::new();
         let mut registry = self.registry;
+        let mut remotes = Remotes::new();
         for finish in self.durable {
-            finish(&mut registry, &committer, &metrics);
+            finish(&mut registry, &mut remotes, &committer, &metrics);
         }
         let now = journal.applied().get();
-        let watch = committer.deadlines.clone().watch();
-        let mut tasks = vec![host.spawn("deadlines", Box::pin(watch))];
+        let mut tasks = vec![deadlines];
         for projector in self.wiring.projectors.clone() {
             tasks.push(
                 host.spawn("projection", Box::pin(projector.run(host.clone(), journal.clone()))),
@@ -293,6 +305,7 @@ impl Assembly {
             limits,
             journal,
             registry,
+            remotes,
             views: self.views,
             committer,
             projections: Projections(self.wiring.projectors),
@@ -306,6 +319,9 @@ impl Assembly {
             .link
             .set(Arc::downgrade(&node))
             .expect("the link is set once, when the one node of this builder starts");
+        if let Some(peers) = &node.committer.peers {
+            peers.serve(Arc::new(Requests(Arc::downgrade(&node))));
+        }
         Node(node)
     }
 }
@@ -348,15 +364,19 @@ impl<S: Service, E: Layer, H: Layer> Registrar<S> for Registering<'_, S, E, H> {
         }
         let (service, edge) = (self.service.clone(), self.edge.clone());
         let (handlers, views) = (self.handlers.clone(), self.views.clone());
-        self.assembly.durable.push(Box::new(move |registry, committer, metrics| {
-            registry.insert::<M>(DurableDispatch {
-                service,
-                edge,
-                handlers,
+        self.assembly.durable.push(Box::new(move |registry, remotes, committer, metrics| {
+            let dispatch = || DurableDispatch {
+                service: service.clone(),
+                edge: edge.clone(),
+                handlers: handlers.clone(),
                 committer: committer.clone(),
-                views,
+                views: views.clone(),
                 metrics: metrics.handler(M::NAME),
-            });
+            };
+            if committer.peers.is_some() {
+                remotes.insert(M::NAME, Box::new(RemoteDispatch::<M, _, _, _>::new(dispatch())));
+            }
+            registry.insert::<M>(dispatch());
         }));
     }
 

@@ -1,21 +1,28 @@
+mod append;
+mod call;
+mod faults;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use catga_core::{
-    AttemptId, Condition, Context, Event, Fault, FaultCode, MessageId, NewEvent, NodeName, Offset,
-    Outcome, SessionId, Source, StreamName, StreamSlice, Timestamp, encoded, payload_hash,
+    AttemptId, Condition, Context, Fault, FaultCode, MessageId, NewEvent, NodeName, Offset,
+    Outcome, Position, Source, StreamName, StreamSlice, Timestamp, payload_hash,
 };
-use catga_engine::{
-    Directive, Effect, Lookup, OutsideKey, RecordedAnswer, Rejection, Trail, Verdict,
-};
+use catga_engine::{Effect, Lookup, OutsideKey, RecordedAnswer, Trail};
 use catga_host::{BoxFuture, Deadlines, Host, timeout};
-use catga_journal::{Committed, Journal, Pending, RecordedOutcome};
+use catga_journal::{Committed, Journal, Pending, RecordedOutcome, Role};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::Limits;
-use crate::flights::{Boarding, FlightGuard, Flights, Subject};
-use crate::session::Session;
+use self::call::Ticket;
+pub(crate) use self::call::{Call, Forwarded};
+use self::faults::{expired, in_doubt, mismatch};
+pub(crate) use self::faults::{rejected, too_late, unencodable};
+use crate::flights::{Boarding, FlightGuard, Flights, LANDED, Subject};
+use crate::forward::{ForwardedCommand, Means, Search, open_session};
+use crate::session::{Marks, Session};
+use crate::{Limits, PeerCalls};
 
 /// How many bytes of payload one place stands for.
 const PAYLOAD_PER_SLOT: usize = 16 << 10;
@@ -29,42 +36,14 @@ pub(crate) struct Committer {
     pub(crate) limits: Limits,
     /// Of the waits of all commands.
     pub(crate) deadlines: Arc<Deadlines>,
+    node: NodeName,
+    /// The way to the other nodes; none for a process of its own.
+    pub(crate) peers: Option<Arc<dyn PeerCalls>>,
     session: Session,
     flights: Arc<Flights>,
     /// One permit for each durable command under way.
     slots: Arc<Semaphore>,
     attempts: AtomicU64,
-}
-
-/// One durable command under way.
-#[derive(Debug)]
-pub(crate) struct Call<'c> {
-    pub(crate) id: MessageId,
-    key: Option<OutsideKey>,
-    payload_hash: u64,
-    /// The wall time of the origin: `tx.now()` of every attempt.
-    pub(crate) at: Timestamp,
-    /// When the caller stops waiting, on the host's clock.
-    pub(crate) until: Duration,
-    ticket: Ticket<'c>,
-    _slot: SemaphorePermit<'c>,
-}
-
-/// What the session must be told when the call ends, however it ends.
-#[derive(Debug)]
-struct Ticket<'c> {
-    committer: &'c Committer,
-    id: MessageId,
-    /// True while an effect is on its way and its outcome unknown.
-    in_doubt: bool,
-}
-
-impl Call<'_> {
-    /// True if no other call can be about the same command: nobody else knows an id that was
-    /// minted a moment ago.
-    pub(crate) fn is_nobody_elses(&self, is_retry: bool) -> bool {
-        self.key.is_none() && !is_retry
-    }
 }
 
 /// What is to be done with a call that others may be about as well.
@@ -77,30 +56,29 @@ pub(crate) enum Known {
 
 impl Committer {
     /// Opens this node's session in the journal.
+    ///
+    /// Somebody has to watch `deadlines` already.
     pub(crate) async fn open(
         host: Arc<dyn Host>,
         journal: Arc<dyn Journal>,
+        peers: Option<Arc<dyn PeerCalls>>,
+        deadlines: Arc<Deadlines>,
         limits: Limits,
-        node: &NodeName,
+        node: NodeName,
     ) -> Result<Arc<Self>, Fault> {
-        let nonce = host.random();
-        let id = MessageId::new(SessionId::default(), nonce);
-        let mut effect = Effect::new(id, AttemptId { message: id, term: 0, sequence: 0 });
-        effect.at = Timestamp::from_millis(host.wall_ms());
-        effect.directive = Some(Directive::OpenSession { node: node.as_str().to_owned(), nonce });
-        let committed = timeout(&*host, limits.deadline, journal.commit(effect))
-            .await
-            .map_err(|_| in_doubt("the journal did not answer when the session was opened"))??;
-        let session = match committed.verdict {
-            Verdict::Counted { offset } | Verdict::Duplicate { of: offset } => SessionId(offset.0),
-            verdict => {
-                let message = format!("the journal did not open a session: {verdict:?}");
-                return Err(Fault::new(FaultCode::LogUnavailable, message));
-            }
-        };
+        let means = peers.as_deref().map(|peers| Means {
+            node: &node,
+            host: &*host,
+            journal: &*journal,
+            peers,
+            deadlines: &deadlines,
+        });
+        let session = open_session(&*host, &*journal, &node, means, limits.start_wait).await?;
         let slots = Arc::new(Semaphore::new(limits.in_flight));
         Ok(Arc::new(Self {
-            deadlines: Deadlines::new(host.clone()),
+            deadlines,
+            node,
+            peers,
             host,
             journal,
             limits,
@@ -130,21 +108,118 @@ impl Committer {
             ));
         }
         let until = self.host.now().saturating_add(context.deadline.unwrap_or(limits.deadline));
-        let weight = self.weight(payload);
+        let weight = self.weight(payload.len());
         let slot = match self.slots.try_acquire_many(weight) {
             Ok(slot) => slot,
             // Rare, so it takes no room in the future of every command.
             Err(_) => Box::pin(self.wait_for_slot(name, weight, until)).await?,
         };
         let id = context.message_id.unwrap_or_else(|| self.session.mint());
-        let ticket = Ticket { committer: self, id, in_doubt: false };
-        let key = context.key.as_ref().map(|key| OutsideKey {
-            scope: format!("{}\n{name}", context.principal.as_deref().unwrap_or_default()),
-            key: key.to_string(),
-        });
-        let at = Timestamp::from_millis(self.host.wall_ms());
-        let payload_hash = payload_hash(payload);
-        Ok(Call { id, key, payload_hash, at, until, ticket, _slot: slot })
+        let ticket = Ticket { committer: self, id, is_ours: true, in_doubt: false };
+        Ok(Call {
+            id,
+            key: outside_key(name, context),
+            payload_hash: payload_hash(payload),
+            at: Timestamp::from_millis(self.host.wall_ms()),
+            until,
+            forwarded: None,
+            ticket,
+            _slot: slot,
+        })
+    }
+
+    /// Admits a command of another node's, as [`admit`](Self::admit) does one of this node's.
+    pub(crate) async fn admit_command(
+        &self,
+        command: &ForwardedCommand,
+        remaining: Duration,
+    ) -> Result<Call<'_>, Fault> {
+        let forwarded =
+            Forwarded { marks: command.marks.clone(), proposed: RecordedAnswer::default() };
+        let (id, bytes) = (command.id, command.payload.len());
+        let mut call = self.admit_forwarded(id, bytes, remaining, Box::new(forwarded)).await?;
+        call.key = outside_key(&command.name, &command.context);
+        call.payload_hash = payload_hash(&command.payload);
+        call.at = command.at;
+        Ok(call)
+    }
+
+    /// A place for something of another node's with a payload of `bytes`.
+    async fn admit_forwarded(
+        &self,
+        id: MessageId,
+        bytes: usize,
+        remaining: Duration,
+        forwarded: Box<Forwarded>,
+    ) -> Result<Call<'_>, Fault> {
+        let until = self.host.now().saturating_add(remaining);
+        let weight = self.weight(bytes);
+        let slot = match self.slots.try_acquire_many(weight) {
+            Ok(slot) => slot,
+            Err(_) => Box::pin(self.wait_for_slot("a peer", weight, until)).await?,
+        };
+        let ticket = Ticket { committer: self, id, is_ours: false, in_doubt: false };
+        Ok(Call {
+            id,
+            key: None,
+            payload_hash: 0,
+            at: Timestamp::default(),
+            until,
+            forwarded: Some(forwarded),
+            ticket,
+            _slot: slot,
+        })
+    }
+
+    /// True if commands run on this node: it leads, or there is no other.
+    pub(crate) fn runs_here(&self) -> bool {
+        self.peers.is_none() || self.leads()
+    }
+
+    /// True if this node leads, and has applied what was acknowledged before it did.
+    pub(crate) fn leads(&self) -> bool {
+        self.journal.leadership().role == Role::Leader
+    }
+
+    /// A search of `call` for whoever leads.
+    ///
+    /// # Panics
+    /// Without peers.
+    pub(crate) fn search(&self, call: &Call<'_>) -> Search<'_> {
+        let means = self.means().expect("only a node with peers looks for a leader");
+        let counted = self.journal.counted(call.id, call.key.as_ref(), call.payload_hash);
+        Search::new(means, counted, call.until)
+    }
+
+    /// What it takes to look for a leader; none without peers.
+    pub(crate) fn means(&self) -> Option<Means<'_>> {
+        Some(Means {
+            node: &self.node,
+            host: &*self.host,
+            journal: &*self.journal,
+            peers: self.peers.as_deref()?,
+            deadlines: &self.deadlines,
+        })
+    }
+
+    /// Waits a bounded time until this node has applied the effect at `offset`, of which another
+    /// node said that it counted; false if it has not.
+    pub(crate) async fn show(&self, offset: Offset) -> bool {
+        let applied = self.journal.applied();
+        if applied.get() >= offset {
+            return true;
+        }
+        let until = self.host.now().saturating_add(self.limits.visible_wait);
+        self.deadlines.by(until, applied.reach(offset)).await == Ok(true)
+    }
+
+    pub(crate) fn position(&self, offset: Offset) -> Position {
+        Position { incarnation: self.journal.incarnation(), partition: 0, offset }
+    }
+
+    /// What this node's session says with the id of `call`.
+    pub(crate) fn marks(&self, call: &Call<'_>) -> Marks {
+        self.session.marks(call.id, || self.host.now())
     }
 
     #[cold]
@@ -171,8 +246,8 @@ impl Committer {
     }
 
     /// How many places a command takes: more for a large one, and never more than there are.
-    fn weight(&self, payload: &[u8]) -> u32 {
-        let weight = 1 + payload.len() / PAYLOAD_PER_SLOT;
+    fn weight(&self, bytes: usize) -> u32 {
+        let weight = 1 + bytes / PAYLOAD_PER_SLOT;
         u32::try_from(weight.min(self.limits.in_flight)).unwrap_or(u32::MAX)
     }
 
@@ -185,9 +260,9 @@ impl Committer {
         loop {
             let guard = match self.flights.board(&subject, call.payload_hash) {
                 Boarding::Cleared(guard) => guard,
-                Boarding::Mismatch => return Err(mismatch(call)),
-                Boarding::Wait(mut landed) => {
-                    let wait = self.deadlines.by(call.until, landed.changed());
+                Boarding::Mismatch => return Err(mismatch(call.id, call.key.as_ref())),
+                Boarding::Wait(landed) => {
+                    let wait = self.deadlines.by(call.until, landed.reach(LANDED));
                     if wait.await.is_err() {
                         return Err(in_doubt("an earlier call of the same command did not end"));
                     }
@@ -199,8 +274,8 @@ impl Committer {
                 Lookup::Known { offset } => {
                     Ok(Known::Answered(offset, self.journal.outcome(offset).await?))
                 }
-                Lookup::PayloadMismatch => Err(mismatch(call)),
-                Lookup::Expired => Err(expired(call)),
+                Lookup::PayloadMismatch => Err(mismatch(call.id, call.key.as_ref())),
+                Lookup::Expired => Err(expired(call.id)),
             };
         }
     }
@@ -241,10 +316,11 @@ impl Committer {
         events: Vec<NewEvent>,
         conditions: Vec<Condition>,
     ) -> Effect {
-        let sequence = self.attempts.fetch_add(1, Ordering::Relaxed);
-        let term = self.journal.term();
-        let mut effect = Effect::new(call.id, AttemptId { message: call.id, term, sequence });
-        let marks = self.session.marks(call.id, || self.host.now());
+        let mut effect = Effect::new(call.id, self.next_attempt(call.id));
+        let marks = match &call.forwarded {
+            Some(forwarded) => forwarded.marks.clone(),
+            None => self.marks(call),
+        };
         effect.low_water = marks.low_water;
         effect.kept = marks.kept;
         effect.key = call.key.clone();
@@ -263,27 +339,9 @@ impl Committer {
         effect
     }
 
-    /// Appends an event from outside a handler to its stream, whatever else was appended.
-    pub(crate) async fn append<E: Event>(&self, event: &E) -> Result<(), Fault> {
-        let payload = encoded::<E::Format, _>(event);
-        let payload = payload.map_err(|error| unencodable(E::NAME, error))?;
-        let Some(stream) = event.stream() else {
-            return Err(Fault::internal(format!("event `{}` names no stream", E::NAME)));
-        };
-        let context = Context::default();
-        let mut call = self.admit(E::NAME, &payload, &context).await?;
-        let mut tags = Vec::new();
-        event.tags(&mut tags);
-        let event = NewEvent { stream, name: E::NAME.into(), schema: E::VERSION, tags, payload };
-        let effect = self.effect(&call, &context, RecordedAnswer::None, vec![event], Vec::new());
-        let pending = self.propose(&mut call, effect)?;
-        match self.decided(&mut call, pending).await?.verdict {
-            Verdict::Counted { .. } | Verdict::Duplicate { .. } => Ok(()),
-            Verdict::Rejected(rejection) => Err(rejected(&call, rejection)),
-            Verdict::Conflict { .. } => {
-                Err(Fault::internal("an append without a condition met a conflict"))
-            }
-        }
+    fn next_attempt(&self, message: MessageId) -> AttemptId {
+        let sequence = self.attempts.fetch_add(1, Ordering::Relaxed);
+        AttemptId { message, term: self.journal.term(), sequence }
     }
 
     /// Ready once nothing is under way; from then on nothing is admitted.
@@ -308,66 +366,10 @@ impl Source for Committer {
     }
 }
 
-impl Drop for Ticket<'_> {
-    fn drop(&mut self) {
-        let session = &self.committer.session;
-        if self.in_doubt {
-            session.keep(self.id, self.committer.host.now());
-        } else {
-            session.finish(self.id);
-        }
-    }
-}
-
-pub(crate) fn rejected(call: &Call<'_>, rejection: Rejection) -> Fault {
-    match rejection {
-        Rejection::Expired => expired(call),
-        Rejection::PayloadMismatch => mismatch(call),
-        Rejection::KeysExhausted => Fault::new(
-            FaultCode::KeysExhausted,
-            "as many idempotency keys are remembered as may be; retry later, or without a key",
-        ),
-        Rejection::EngineVersion => Fault::new(
-            FaultCode::LogUnavailable,
-            "the journal does not understand this effect yet; finish the upgrade of all nodes",
-        ),
-    }
-}
-
-fn mismatch(call: &Call<'_>) -> Fault {
-    let what = match &call.key {
-        Some(key) => format!("the key `{}`", key.key),
-        None => format!("the id {}", call.id),
-    };
-    Fault::new(
-        FaultCode::PayloadMismatch,
-        format!("{what} was used before with another payload; use a new one for a new command"),
-    )
-}
-
-fn expired(call: &Call<'_>) -> Fault {
-    Fault::new(
-        FaultCode::Expired,
-        format!(
-            "the id {} is older than what the journal remembers, so it is not known whether it \
-             took effect; look at the state before you send a new command",
-            call.id
-        ),
-    )
-}
-
-fn in_doubt(what: &str) -> Fault {
-    let message = format!("{what}; the command may have taken effect: retry it with the same id");
-    Fault::new(FaultCode::DeadlineInDoubt, message)
-}
-
-pub(crate) fn too_late() -> Fault {
-    Fault::new(
-        FaultCode::DeadlineBeforeStart,
-        "the deadline passed before the command was proposed; it has no effect",
-    )
-}
-
-pub(crate) fn unencodable(name: &str, error: impl std::fmt::Display) -> Fault {
-    Fault::internal(format!("cannot encode what belongs to `{name}`: {error}"))
+/// The key of a command as the engine knows it: nobody else's, and of no other command.
+fn outside_key(name: &str, context: &Context) -> Option<OutsideKey> {
+    context.key.as_ref().map(|key| OutsideKey {
+        scope: format!("{}\n{name}", context.principal.as_deref().unwrap_or_default()),
+        key: key.to_string(),
+    })
 }

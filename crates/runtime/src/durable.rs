@@ -1,9 +1,15 @@
+mod anywhere;
 mod calls;
+mod outcome;
+mod remote;
+
+pub(crate) use self::remote::RemoteDispatch;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
+use bytes::Bytes;
 use catga_core::{
     Answer, CatchPanic, Context, Dispatch, DomainError, Durable, Envelope, Failure, Fault,
     FaultCode, Format, Handle, Layer, NO_CONTEXT, Offset, Report, Request, Service, Slot, Source,
@@ -13,7 +19,9 @@ use catga_engine::{RecordedAnswer, Verdict};
 use catga_journal::{Pending, RecordedOutcome};
 
 use self::calls::{EdgeCall, HandlerCall};
+use self::outcome::{blind, decode_outcome, undecodable};
 use crate::commit::{Call, Committer, Known, rejected, too_late, unencodable};
+use crate::forward::goes_on_after;
 use crate::metrics::{Ended, HandlerMetrics};
 use crate::node::check_incarnation;
 use crate::views::Views;
@@ -30,10 +38,20 @@ pub(crate) struct DurableDispatch<S, E, H> {
     pub(crate) metrics: HandlerMetrics,
 }
 
+/// What running a command on this node came to.
+enum Ran<R, E> {
+    /// This is the handler's answer, and where it stands; nowhere if it is of a kind that is not
+    /// recorded.
+    Answered(Answer<R, E>, Option<Offset>),
+    /// The command has counted before, with this answer.
+    Recalled(Offset, RecordedOutcome),
+    /// It came to no answer; no handler said so.
+    Stopped(Fault),
+}
+
 /// What an attempt came to.
 enum Attempted<R, E> {
-    /// This is the answer, recorded or not.
-    Answered(Answer<R, E>),
+    Ran(Ran<R, E>),
     /// It conflicted with what stands at the offset.
     Conflicted(Offset),
 }
@@ -79,7 +97,7 @@ where
 
 impl<S, E, H> DurableDispatch<S, E, H> {
     /// The command within the edge layers: admitted, looked up, and run until its effect is
-    /// decided.
+    /// decided, here or on whichever node leads.
     ///
     /// What is rare stands in futures of its own, behind pointers: this one is moved about for
     /// every command. So is the message, which stays in one place until its handler takes it.
@@ -103,44 +121,82 @@ impl<S, E, H> DurableDispatch<S, E, H> {
         let payload = payload.map_err(|error| unencodable(M::NAME, error))?;
         let mut call = committer.admit(M::NAME, &payload, context).await?;
         let report = report.insert(Report::new(call.id));
-        let is_retry = context.message_id.is_some();
-        let _flight = if call.is_nobody_elses(is_retry) {
-            None
-        } else {
-            match Box::pin(committer.known(&call)).await? {
-                Known::Answered(offset, outcome) => {
+        let looks_up = !call.is_nobody_elses(context.message_id.is_some());
+        let mut failed = None;
+        if committer.runs_here() {
+            match self.run_here(message, &payload, context, &mut call, looks_up).await {
+                Ran::Answered(answer, None) => return answer,
+                Ran::Answered(answer, Some(offset)) => {
+                    self.settle(offset, report).await;
+                    return answer;
+                }
+                Ran::Recalled(offset, outcome) => {
                     return Box::pin(self.recall::<M>(offset, &outcome, report)).await;
                 }
-                Known::Run(flight) => Some(flight),
+                Ran::Stopped(fault) if committer.peers.is_none() || !goes_on_after(&fault) => {
+                    return Err(Failure::Fault(fault));
+                }
+                Ran::Stopped(fault) => failed = Some(fault),
             }
+        }
+        Box::pin(self.anywhere(message, &payload, context, (call, looks_up), failed, report)).await
+    }
+
+    /// Runs the command on this node, until its effect is decided or nothing more can be done here.
+    async fn run_here<M>(
+        &self,
+        message: &mut Option<M>,
+        payload: &Bytes,
+        context: &Context,
+        call: &mut Call<'_>,
+        looks_up: bool,
+    ) -> Ran<M::Reply, M::Error>
+    where
+        M: Request,
+        S: Service + Handle<M, Scope = Durable>,
+        H: Layer,
+    {
+        let committer = &self.committer;
+        let _flight = if looks_up {
+            match Box::pin(committer.known(call)).await {
+                Ok(Known::Answered(offset, outcome)) => return Ran::Recalled(offset, outcome),
+                Ok(Known::Run(flight)) => Some(flight),
+                Err(fault) => return Ran::Stopped(fault),
+            }
+        } else {
+            None
         };
         let mut last_conflict = None;
         for run in 0..=committer.limits.reruns {
             if run > 0 {
                 self.metrics.reruns.inc();
             }
-            self.catch_up(&call, context, last_conflict).await?;
-            if message.is_none() {
-                let again = M::Format::decode(&payload);
-                *message = Some(again.map_err(|error| unencodable(M::NAME, error))?);
+            if let Err(fault) = self.catch_up(call, context, last_conflict).await {
+                return Ran::Stopped(fault);
             }
-            match self.attempt::<M>(message, context, &mut call, report).await {
-                Attempted::Answered(answer) => return answer,
+            if message.is_none() {
+                match M::Format::decode(payload) {
+                    Ok(again) => *message = Some(again),
+                    Err(error) => return Ran::Stopped(undecodable::<M>(call, &error)),
+                }
+            }
+            match self.attempt::<M>(message, context, call).await {
+                Attempted::Ran(ran) => return ran,
                 // The same conflict again: the handler does not look at what it conflicts with.
                 Attempted::Conflicted(at) if last_conflict == Some(at) => {
-                    return Err(Failure::Fault(blind::<M>(at)));
+                    return Ran::Stopped(blind::<M>(at));
                 }
                 Attempted::Conflicted(at) => last_conflict = Some(at),
             }
         }
-        Err(Failure::Fault(Fault::new(
+        Ran::Stopped(Fault::new(
             FaultCode::Contention,
             format!(
                 "`{}` met other commands {} times in a row and has no effect; try again",
                 M::NAME,
                 committer.limits.reruns + 1
             ),
-        )))
+        ))
     }
 
     /// Waits until this node's engine and the service's views hold what was committed when the
@@ -186,7 +242,6 @@ impl<S, E, H> DurableDispatch<S, E, H> {
         message: &mut Option<M>,
         context: &Context,
         call: &mut Call<'_>,
-        report: &mut Report,
     ) -> Attempted<M::Reply, M::Error>
     where
         M: Request,
@@ -203,29 +258,27 @@ impl<S, E, H> DurableDispatch<S, E, H> {
         let answer = match committer.deadlines.by(call.until, handled).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(panic)) => handler_panicked::<M, _, _>(&panic),
-            Err(_) => Err(Failure::Fault(too_late())),
+            Err(_) => return Attempted::Ran(Ran::Stopped(too_late())),
         };
         // Outside any future: the effect is large, and gone when there is something to wait for.
         let pending = match self.propose::<M>(&answer, tx, context, call) {
             Ok(Some(pending)) => pending,
-            Ok(None) => return Attempted::Answered(answer),
-            Err(fault) => return Attempted::Answered(Err(Failure::Fault(fault))),
+            Ok(None) => return Attempted::Ran(Ran::Answered(answer, None)),
+            Err(fault) => return Attempted::Ran(Ran::Stopped(fault)),
         };
         let verdict = committer.decided(call, pending).await.map(|committed| committed.verdict);
-        match verdict {
-            Ok(Verdict::Counted { offset }) => {
-                self.settle(offset, report).await;
-                Attempted::Answered(answer)
-            }
-            Ok(Verdict::Duplicate { of }) => {
-                Attempted::Answered(Box::pin(self.duplicate::<M>(of, report)).await)
-            }
-            Ok(Verdict::Conflict { at, .. }) => Attempted::Conflicted(at),
+        Attempted::Ran(match verdict {
+            Ok(Verdict::Counted { offset }) => Ran::Answered(answer, Some(offset)),
+            Ok(Verdict::Duplicate { of }) => match committer.journal.outcome(of).await {
+                Ok(outcome) => Ran::Recalled(of, outcome),
+                Err(fault) => Ran::Stopped(fault),
+            },
+            Ok(Verdict::Conflict { at, .. }) => return Attempted::Conflicted(at),
             Ok(Verdict::Rejected(rejection)) => {
-                Attempted::Answered(Err(Failure::Fault(rejected(call, rejection))))
+                Ran::Stopped(rejected(call.id, call.key.as_ref(), rejection))
             }
-            Err(fault) => Attempted::Answered(Err(Failure::Fault(fault))),
-        }
+            Err(fault) => Ran::Stopped(fault),
+        })
     }
 
     /// Sends the effect of an attempt on its way; none if the answer is of a kind that is not
@@ -267,18 +320,11 @@ impl<S, E, H> DurableDispatch<S, E, H> {
         } else {
             RecordedAnswer::Refusal(bytes)
         };
+        if let Some(forwarded) = &mut call.forwarded {
+            forwarded.proposed = recorded.clone();
+        }
         let effect = committer.effect(call, context, recorded, staged.events, staged.conditions);
         committer.propose(call, effect).map(Some)
-    }
-
-    /// The answer of the attempt that counted, at `of`, before this one.
-    async fn duplicate<M: Request>(
-        &self,
-        of: Offset,
-        report: &mut Report,
-    ) -> Answer<M::Reply, M::Error> {
-        let outcome = self.committer.journal.outcome(of).await?;
-        self.recall::<M>(of, &outcome, report).await
     }
 
     /// The answer that was recorded for this command at `offset`.
@@ -297,42 +343,12 @@ impl<S, E, H> DurableDispatch<S, E, H> {
     /// Waits a bounded time until the service's views show the effect, and reports on it.
     async fn settle(&self, offset: Offset, report: &mut Report) {
         let committer = &self.committer;
-        report.position = Some(catga_core::Position {
-            incarnation: committer.journal.incarnation(),
-            partition: 0,
-            offset,
-        });
+        report.position = Some(committer.position(offset));
         report.visible = self.views.are_nearly_at(offset).await || {
             let until = committer.host.now().saturating_add(committer.limits.visible_wait);
             committer.deadlines.by(until, self.views.reach(offset)).await.is_ok()
         };
     }
-}
-
-fn decode_outcome<M: Request>(outcome: &RecordedOutcome) -> Answer<M::Reply, M::Error> {
-    let unreadable = |error| {
-        Failure::Fault(Fault::new(
-            FaultCode::Unreadable,
-            format!("the recorded answer of `{}` cannot be read: {error}", M::NAME),
-        ))
-    };
-    if outcome.refused {
-        Err(Failure::Domain(M::Format::decode(&outcome.payload).map_err(unreadable)?))
-    } else {
-        M::Format::decode(&outcome.payload).map_err(unreadable)
-    }
-}
-
-#[cold]
-fn blind<M: Request>(at: Offset) -> Fault {
-    Fault::new(
-        FaultCode::StreamExists,
-        format!(
-            "the handler of `{}` emits to a stream that exists since offset {at} without loading \
-             it; load it and decide, or use `append_any`",
-            M::NAME
-        ),
-    )
 }
 
 /// The message of a call whose handler has not taken it yet.

@@ -2,9 +2,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use catga_core::MessageId;
+use catga_core::{MessageId, Offset};
 use catga_engine::OutsideKey;
-use tokio::sync::watch;
+use catga_journal::Watermark;
 
 /// Which command a call is about, when others may call about the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -12,6 +12,9 @@ pub(crate) enum Subject {
     Id(MessageId),
     Key(OutsideKey),
 }
+
+/// Where the mark of a flight is once it has landed.
+pub(crate) const LANDED: Offset = Offset(1);
 
 /// The commands under way on this node that another call may be about: a retry that comes while
 /// the first attempt runs waits for it and does not run again.
@@ -25,8 +28,8 @@ pub(crate) struct Flights {
 #[derive(Debug)]
 struct Flight {
     payload_hash: u64,
-    /// Closed when the flight lands.
-    landed: watch::Receiver<()>,
+    /// At 1 once the flight has landed. Those who wait are woken in the order in which they came.
+    landed: Arc<Watermark>,
 }
 
 /// What a call finds when it asks to fly.
@@ -35,7 +38,7 @@ pub(crate) enum Boarding {
     /// It is the only one: it runs.
     Cleared(FlightGuard),
     /// Another call about the same command is under way: wait until it has landed, and look again.
-    Wait(watch::Receiver<()>),
+    Wait(Arc<Watermark>),
     /// Another call with the same id or key and another payload is under way.
     Mismatch,
 }
@@ -45,7 +48,7 @@ pub(crate) enum Boarding {
 pub(crate) struct FlightGuard {
     flights: Arc<Flights>,
     subject: Subject,
-    _landed: watch::Sender<()>,
+    landed: Arc<Watermark>,
 }
 
 impl Flights {
@@ -56,12 +59,12 @@ impl Flights {
             }
             Entry::Occupied(flight) => Boarding::Wait(flight.get().landed.clone()),
             Entry::Vacant(vacant) => {
-                let (sender, landed) = watch::channel(());
-                vacant.insert(Flight { payload_hash, landed });
+                let landed = Arc::<Watermark>::default();
+                vacant.insert(Flight { payload_hash, landed: landed.clone() });
                 Boarding::Cleared(FlightGuard {
                     flights: self.clone(),
                     subject: subject.clone(),
-                    _landed: sender,
+                    landed,
                 })
             }
         }
@@ -75,6 +78,7 @@ impl Flights {
 impl Drop for FlightGuard {
     fn drop(&mut self) {
         self.flights.lock().remove(&self.subject);
+        self.landed.advance(LANDED);
     }
 }
 
@@ -90,9 +94,10 @@ mod tests {
         let subject = Subject::Id(MessageId::new(SessionId(1), 1));
         let Boarding::Cleared(first) = flights.board(&subject, 7) else { panic!("not cleared") };
         assert!(matches!(flights.board(&subject, 8), Boarding::Mismatch));
-        let Boarding::Wait(mut landed) = flights.board(&subject, 7) else { panic!("no wait") };
+        let Boarding::Wait(landed) = flights.board(&subject, 7) else { panic!("no wait") };
+        assert!(landed.get() < LANDED);
         drop(first);
-        assert!(landed.changed().await.is_err(), "closed when the flight lands");
+        assert!(landed.reach(LANDED).await);
         assert!(matches!(flights.board(&subject, 8), Boarding::Cleared(_)));
         assert!(flights.lock().is_empty());
     }

@@ -13,7 +13,9 @@ mod start_error;
 
 mod backend;
 mod builder;
+mod lifecycle;
 mod node;
+mod peers;
 mod wiring;
 
 mod asking;
@@ -24,6 +26,7 @@ mod sent;
 mod commit;
 mod durable;
 mod flights;
+mod forward;
 mod session;
 mod views;
 
@@ -41,6 +44,7 @@ pub use client::Client;
 pub use limits::Limits;
 pub use node::Node;
 pub use options::CallOptions;
+pub use peers::{PeerCalls, PeerError, PeerRequests};
 pub use sending::Sending;
 pub use start_error::{StartError, StartFault};
 pub use status::{

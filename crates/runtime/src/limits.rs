@@ -24,6 +24,9 @@ pub struct Limits {
     pub reruns: u32,
     /// How often a delivery to a subscriber is tried before the subscriber pauses: 10.
     pub delivery_attempts: u32,
+    /// How long a node that starts waits for the journal to take it in: for a leader, and until it
+    /// has caught up with what the cluster had acknowledged: 60 s.
+    pub start_wait: Duration,
     /// How long a draining node waits for what is under way: 30 s.
     pub drain_wait: Duration,
     /// How many keys from outside are remembered at once: 100,000.
@@ -41,6 +44,7 @@ impl Default for Limits {
             visible_wait: Duration::from_secs(1),
             reruns: 32,
             delivery_attempts: 10,
+            start_wait: Duration::from_secs(60),
             drain_wait: Duration::from_secs(30),
             keys: 100_000,
         }
@@ -60,6 +64,7 @@ impl Limits {
         refuse_zero("limits.answer_bytes", self.answer_bytes == 0);
         refuse_zero("limits.in_flight", self.in_flight == 0);
         refuse_zero("limits.deadline", self.deadline.is_zero());
+        refuse_zero("limits.start_wait", self.start_wait.is_zero());
         refuse_zero("limits.delivery_attempts", self.delivery_attempts == 0);
         refuse_zero("limits.keys", self.keys == 0);
         let most = 1 << 24;

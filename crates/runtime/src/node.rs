@@ -2,18 +2,20 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{self, Poll};
+use std::time::Duration;
 
 use catga_core::{
     Answer, Command, Contract, Envelope, Event, Failure, Fault, FaultCode, NodeName, Position,
     Query, ReadLevel, Registry, Request, Slot,
 };
-use catga_host::{Host, Task, timeout};
+use catga_host::{Connection, Host, Task, timeout};
 use catga_journal::Journal;
 
 use crate::commit::Committer;
+use crate::forward::{Remotes, confirmed_head};
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::projector::Projections;
 use crate::sent::Sent;
@@ -38,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) registry: Registry,
+    /// What runs commands for other nodes.
+    pub(crate) remotes: Remotes,
     /// The views of the service that handles a message, for reads that must wait for them.
     pub(crate) views: HashMap<TypeId, Views>,
     pub(crate) committer: Arc<Committer>,
@@ -51,33 +55,8 @@ pub(crate) struct Inner {
     pub(crate) endpoint: OnceLock<String>,
 }
 
-/// Whether a node takes calls.
-#[derive(Debug)]
-pub(crate) struct Lifecycle(AtomicU8);
-
-const RUNNING: u8 = 0;
-const DRAINING: u8 = 1;
-const STOPPED: u8 = 2;
-
-impl Lifecycle {
-    pub(crate) fn running() -> Arc<Self> {
-        Arc::new(Self(AtomicU8::new(RUNNING)))
-    }
-
-    #[inline]
-    pub(crate) fn is_running(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == RUNNING
-    }
-
-    /// Refuses new calls from now on; true if nobody did before.
-    fn drain(&self) -> bool {
-        self.0.compare_exchange(RUNNING, DRAINING, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-    }
-
-    fn stop(&self) {
-        self.0.store(STOPPED, Ordering::Release);
-    }
-}
+/// How long a node that stops waits for another to lead. An election without it takes less.
+const HAND_OVER_WAIT: Duration = Duration::from_secs(5);
 
 impl Node {
     /// Sends a command to its handler; await the result for the answer.
@@ -234,8 +213,28 @@ impl Node {
         self.0.lifecycle.is_running()
     }
 
+    /// Takes the connection of a peer that asked for one over HTTP, and serves it until it ends;
+    /// false if the node has no peers.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the connection.
+    pub async fn accept_peer(&self, connection: Connection) -> bool {
+        match &self.0.committer.peers {
+            Some(peers) => {
+                peers.accept(connection).await;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// True if the node has peers, whose connections it takes.
+    pub fn has_peers(&self) -> bool {
+        self.0.committer.peers.is_some()
+    }
+
     /// Stops in order: refuses new calls, lets what is under way finish within
-    /// [`Limits::drain_wait`], then stops subscribers and projections, writes the last checkpoints
+    /// [`Limits::drain_wait`], hands leadership over within 5 s, then stops subscribers and projections, writes the last checkpoints
     /// of the projections within 10 s, and stops the journal.
     ///
     /// Returns true if everything under way had finished. A second call returns at once.
@@ -250,6 +249,11 @@ impl Node {
         tracing::info!(node = %inner.name, "draining");
         let idle = inner.committer.idle();
         let drained = timeout(&*inner.host, inner.limits.drain_wait, idle).await.is_ok();
+        if let Some(peers) = &inner.committer.peers
+            && timeout(&*inner.host, HAND_OVER_WAIT, peers.hand_over()).await.is_err()
+        {
+            tracing::warn!(node = %inner.name, "leadership was not handed over in time");
+        }
         let tasks =
             std::mem::take(&mut *inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in &tasks {
@@ -318,7 +322,13 @@ impl Inner {
             check_incarnation(&*self.journal, seen)?;
         }
         if level == ReadLevel::Linearizable {
-            let head = timeout(&*self.host, limit, self.journal.head(level))
+            let head = async {
+                match self.committer.means() {
+                    Some(means) => Box::pin(confirmed_head(means)).await,
+                    None => self.journal.head(level).await,
+                }
+            };
+            let head = timeout(&*self.host, limit, head)
                 .await
                 .map_err(|_| not_reached("a confirmed head of the journal"))??;
             wanted = Some(wanted.map_or(head, |seen| seen.max(head)));

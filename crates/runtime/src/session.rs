@@ -10,7 +10,7 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many such ids are kept at most. When one more comes the oldest goes, and a retry of it
 /// hears `Expired`.
-const KEPT_MAX: usize = 1024;
+pub(crate) const KEPT_MAX: usize = 1024;
 
 /// How many of the latest ids can be retried although their callers were answered: a caller may
 /// lose an answer that this node believes delivered.
@@ -40,7 +40,7 @@ struct Ids {
 }
 
 /// What an effect tells the engine about its session.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
     pub(crate) low_water: u64,
     pub(crate) kept: Vec<u64>,

@@ -23,26 +23,34 @@ impl ClusterView {
             (NodeState::Starting, _) => NodeState::Starting,
             (NodeState::Draining, _) => NodeState::Draining,
             (_, Role::Leader) => NodeState::Leader,
+            (_, _) if leadership.leader.is_none() => NodeState::NoQuorum,
             (_, Role::Learner) => NodeState::Learner,
             (_, Role::Candidate) => NodeState::Candidate,
-            (_, _) if leadership.leader.is_none() => NodeState::NoQuorum,
             (_, _) => NodeState::Follower,
         };
         let name = self.node.name();
         let is_leader = leadership.role == Role::Leader;
-        let me = MemberStatus {
-            name: name.clone(),
-            endpoint: self.node.endpoint().map(ToOwned::to_owned),
-            state: MemberState::Available,
-            is_leader,
+        let endpoint = self.node.endpoint().map(ToOwned::to_owned);
+        let mut members = match &self.node.0.committer.peers {
+            Some(peers) => peers.members(),
+            None => Vec::new(),
         };
+        match members.iter_mut().find(|member| member.name == name) {
+            Some(me) => me.endpoint = me.endpoint.take().or(endpoint),
+            None => members.push(MemberStatus {
+                name: name.clone(),
+                endpoint,
+                state: MemberState::Available,
+                is_leader,
+            }),
+        }
         ClusterStatus {
             node: name,
             is_leader,
             leader: leadership.leader,
             term: leadership.term,
             state,
-            members: vec![me],
+            members,
             guarantees: self.node.0.journal.guarantees(),
         }
     }
@@ -114,6 +122,20 @@ pub struct MemberStatus {
     pub state: MemberState,
     /// True if it leads.
     pub is_leader: bool,
+}
+
+impl MemberStatus {
+    /// A member called `name`, of which no endpoint is known.
+    pub fn new(name: NodeName, state: MemberState, is_leader: bool) -> Self {
+        Self { name, endpoint: None, state, is_leader }
+    }
+
+    /// The same member, which serves at `endpoint`.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
 }
 
 /// Whether a member keeps up.

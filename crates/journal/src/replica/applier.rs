@@ -5,6 +5,7 @@ use std::sync::Arc;
 use catga_core::{Fault, FaultCode, Offset, panic_message};
 use catga_engine::{Applied, Entry, Verdict};
 
+use super::awaited::Wait;
 use super::shared::{Shared, State};
 use super::{checkpoint, snapshot, waiters};
 use crate::stored::storage_fault;
@@ -17,11 +18,13 @@ pub struct ReplicaApplier {
     shared: Arc<Shared>,
     /// Kept from entry to entry, so that applying allocates nothing for it.
     outcome: Applied,
+    /// Who waited for what the last entry brought, by offset; kept for the same reason.
+    due: Vec<(Wait, Offset)>,
 }
 
 impl ReplicaApplier {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, outcome: Applied::default() }
+        Self { shared, outcome: Applied::default(), due: Vec::new() }
     }
 
     fn apply_one(&mut self, delivered: &Delivered) -> Result<(), Fault> {
@@ -39,6 +42,7 @@ impl ReplicaApplier {
         // callers ask what it has made of their effects.
         shared.applied.advance(applied);
         waiters::answer_all(answers, &self.outcome.verdicts, applied);
+        self.due.drain(..).for_each(|(wait, offset)| wait.settle(offset));
         Ok(())
     }
 
@@ -59,8 +63,13 @@ impl ReplicaApplier {
             Fault::new(FaultCode::Unreadable, message)
         })?;
         let mut versions = &*self.outcome.versions;
+        let nobody_waits = self.shared.awaited.is_empty();
         for (effect, verdict) in entry.effects.into_iter().zip(&self.outcome.verdicts) {
-            if matches!(verdict, Verdict::Counted { .. }) {
+            if let Verdict::Counted { offset } = *verdict {
+                if !nobody_waits {
+                    let waits = self.shared.awaited.take(&effect);
+                    self.due.extend(waits.into_iter().map(|wait| (wait, offset)));
+                }
                 // The engine gave a version for every event of every effect that counted.
                 let (own, rest) = versions.split_at(effect.events.len());
                 state.history.push(effect, own);

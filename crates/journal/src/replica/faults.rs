@@ -9,7 +9,7 @@ pub(super) fn refused(refusal: &Refusal) -> Fault {
         Refusal::NotLeader { term, leader } => {
             let leader = leader.as_ref().map_or("nobody", |leader| leader.as_str());
             let message = format!("this node does not lead: in term {term} {leader} does");
-            Fault::new(FaultCode::LogUnavailable, message)
+            Fault::new(FaultCode::NotLeader, message)
         }
         Refusal::Stopped => shutting_down(),
         Refusal::TooLarge { limit } => too_large(*limit),

@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 use super::batcher::Queued;
 use super::{Replica, faults, reading};
 use crate::{
-    Filter, Guarantees, Journal, Leadership, Log, Page, Pending, RecordedOutcome, Watermark,
+    Counted, Filter, Guarantees, Journal, Leadership, Log, Page, Pending, RecordedOutcome,
+    Watermark,
 };
 
 impl<L: Log> Journal for Replica<L> {
@@ -36,6 +37,15 @@ impl<L: Log> Journal for Replica<L> {
         let known = self.shared.read(|state| state.engine.lookup(id, key, payload_hash));
         // A replica that stopped cannot say that an id is new; this says that it cannot tell.
         known.unwrap_or(Lookup::Expired)
+    }
+
+    fn counted(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Counted {
+        let counted = self.shared.awaited.register(id, key, payload_hash);
+        // Only now, so that what is applied between the two is not missed.
+        match self.lookup(id, key, payload_hash) {
+            Lookup::Known { offset } => Counted::new(ready(offset)),
+            _ => counted,
+        }
     }
 
     fn outcome(&self, offset: Offset) -> BoxFuture<'_, Result<RecordedOutcome, Fault>> {
@@ -92,6 +102,10 @@ impl<L: Log> Journal for Replica<L> {
 
     fn leadership(&self) -> Leadership {
         self.log.leadership()
+    }
+
+    fn leadership_changes(&self) -> &Watermark {
+        &self.shared.leaderships
     }
 
     fn term(&self) -> u64 {

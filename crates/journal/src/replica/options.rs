@@ -126,6 +126,15 @@ impl ReplicaOptions {
         self
     }
 
+    /// The same options with at most `effects` that wait in doubt. With none a doubt is told at
+    /// once, as fits callers who ask the next leader with the same id and wait for the journal's
+    /// own apply by [`counted`](crate::Journal::counted).
+    #[must_use]
+    pub fn with_doubtful_max(mut self, effects: usize) -> Self {
+        self.doubtful_max = effects;
+        self
+    }
+
     /// The same options with a queue of `capacity`, in which a commit waits `wait` for room.
     #[must_use]
     pub fn with_queue(mut self, capacity: usize, wait: Duration) -> Self {

@@ -6,6 +6,7 @@ use catga_engine::{Engine, Lookup};
 use catga_host::Host;
 use tokio::sync::SetOnce;
 
+use super::awaited::Awaited;
 use super::clock::Clock;
 use super::disk::{Disk, Opened};
 use super::waiters::Waiters;
@@ -23,6 +24,10 @@ pub(super) struct Shared {
     /// Raised once the history holds the effects, and before their waiters are answered.
     pub(super) applied: Watermark,
     pub(super) waiters: Waiters,
+    /// Whoever waits for a command that others may have proposed.
+    pub(super) awaited: Arc<Awaited>,
+    /// Counts the changes of leadership.
+    pub(super) leaderships: Watermark,
     pub(super) clock: Clock,
     /// Written by the applier alone, an entry at a time; read by everybody, never across an
     /// await. Many readers at once, because pages are long and projections all read them.
@@ -58,6 +63,8 @@ impl Shared {
             incarnation,
             applied: Watermark::new(state.engine.offset()),
             waiters: Waiters::default(),
+            awaited: Arc::default(),
+            leaderships: Watermark::default(),
             clock: Clock::new(Arc::clone(host)),
             engine_version: AtomicU32::new(state.engine.version()),
             state: RwLock::new(state),
@@ -110,6 +117,15 @@ impl Shared {
                 _ => None,
             }
         });
+        let known = self.awaited.take_known(|wait| {
+            let known =
+                |state: &State| state.engine.lookup(wait.id, wait.key.as_ref(), wait.payload_hash);
+            match self.read(known) {
+                Ok(Lookup::Known { offset }) => Some(offset),
+                _ => None,
+            }
+        });
+        known.into_iter().for_each(|(wait, offset)| wait.settle(offset));
     }
 
     /// Stops the replica: no entry can be applied any more.

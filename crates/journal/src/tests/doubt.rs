@@ -74,7 +74,7 @@ async fn a_refused_entry_is_not_executed_and_says_why() {
     let session = open_session(&*journal, 1).await.unwrap();
     let leader = Some(NodeName::new("n2"));
     for (refusal, code) in [
-        (Refusal::NotLeader { term: 7, leader }, FaultCode::LogUnavailable),
+        (Refusal::NotLeader { term: 7, leader }, FaultCode::NotLeader),
         (Refusal::Full, FaultCode::StorageFull),
         (Refusal::TooLarge { limit: 5 }, FaultCode::CommandTooLarge),
         (Refusal::Stopped, FaultCode::ShuttingDown),

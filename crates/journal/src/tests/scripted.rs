@@ -16,6 +16,7 @@ use crate::{
 pub(crate) struct Scripted {
     inner: Mutex<Inner>,
     open: watch::Sender<bool>,
+    term: watch::Sender<u64>,
 }
 
 struct Inner {
@@ -48,6 +49,7 @@ pub(crate) async fn scripted(options: ReplicaOptions) -> Arc<Replica<Scripted>> 
                 stopped: false,
             }),
             open: watch::Sender::new(true),
+            term: watch::Sender::new(1),
         })
     };
     Replica::open(Arc::new(TokioHost::current()), options, open).await.unwrap()
@@ -56,6 +58,11 @@ pub(crate) async fn scripted(options: ReplicaOptions) -> Arc<Replica<Scripted>> 
 impl Scripted {
     pub(crate) fn script(&self, steps: impl IntoIterator<Item = Step>) {
         self.inner.lock().unwrap().script.extend(steps);
+    }
+
+    /// Begins another leadership, of this node again.
+    pub(crate) fn set_term(&self, term: u64) {
+        self.term.send_replace(term);
     }
 
     /// Lets appends through, or holds them.
@@ -151,7 +158,16 @@ impl Log for Scripted {
     }
 
     fn leadership(&self) -> Leadership {
-        Leadership { term: 1, role: Role::Leader, leader: Some(NodeName::new("n1")) }
+        Leadership {
+            term: *self.term.borrow(),
+            role: Role::Leader,
+            leader: Some(NodeName::new("n1")),
+        }
+    }
+
+    async fn leadership_changed(&self, known: &Leadership) {
+        let mut term = self.term.subscribe();
+        term.wait_for(|term| *term != known.term).await.expect("the log holds the sender");
     }
 
     async fn trim(&self, _upto: LogIndex) {}
