@@ -7,7 +7,7 @@ use bytes::Bytes;
 use catga_core::{Fault, FaultCode};
 use catga_host::Host;
 use catga_journal::{
-    AppendError, Applier, Guarantees, Leadership, Log, LogIndex, Refusal, Survives,
+    AppendError, Applier, Guarantees, Leadership, Log, LogIndex, Refusal, Role, Survives,
 };
 use openraft::async_runtime::{Instant, Select2, Select3, WatchReceiver};
 use openraft::errors::{Fatal, InitializeError, RaftError};
@@ -394,9 +394,18 @@ impl Log for RaftLog {
     }
 
     async fn leadership_changed(&self, known: &Leadership) {
-        let mut metrics = self.raft.server_metrics();
+        let (mut server, mut data) = (self.raft.server_metrics(), self.raft.data_metrics());
         while self.leadership() == *known {
-            if metrics.changed().await.is_err() {
+            // It leads once it has applied an entry of its own term, which is data.
+            let elected = server.borrow_watched().state == ServerState::Leader;
+            let ended = if elected && known.role != Role::Leader {
+                match Rt::select2(server.changed(), data.changed()).await {
+                    Select2::First(changed) | Select2::Second(changed) => changed.is_err(),
+                }
+            } else {
+                server.changed().await.is_err()
+            };
+            if ended {
                 // The core has stopped: nothing will change any more.
                 return std::future::pending().await;
             }
