@@ -27,9 +27,11 @@ mod raft_log;
 mod reads;
 mod serving;
 mod shipping;
+mod starting;
 mod storage;
 mod succession;
 mod tenure;
+mod trimming;
 
 mod alone;
 mod data_dir;

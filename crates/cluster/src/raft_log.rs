@@ -9,20 +9,18 @@ use catga_host::Host;
 use catga_journal::{
     AppendError, Applier, Guarantees, Leadership, Log, LogIndex, Refusal, Role, Survives,
 };
-use openraft::async_runtime::{Instant, Select2, Select3, WatchReceiver};
+use openraft::async_runtime::{Instant, Select3, WatchReceiver};
 use openraft::errors::{Fatal, InitializeError, RaftError};
 use openraft::storage::RaftLogStorage;
-use openraft::{AsyncRuntime, Config, ConfigError, LogIdOptionExt, ServerState};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use openraft::{AsyncRuntime, ConfigError, ServerState};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::answers::{self, Next};
 use crate::batch::log_index;
 use crate::config::raft_config;
-use crate::network::PeerNetwork;
 use crate::reads::{RETRY_AFTER, Reads};
 use crate::serving::RaftServe;
-use crate::shipping::{self, SnapshotShipping};
-use crate::succession;
+use crate::starting::{EndOnDrop, Started, start};
 use crate::tenure::Tenure;
 use crate::{
     Entry, Ground, Machine, Node, NodeId, Options, Peers, Raft, Rt, Serve, Store, Tasks, TypeConfig,
@@ -41,7 +39,7 @@ pub struct RaftLog {
     /// One permit for each append that may wait: beyond that, callers are refused, so that a
     /// leader without a quorum does not collect entries.
     room: Semaphore,
-    stopped: AtomicBool,
+    pub(crate) stopped: AtomicBool,
     ground: Arc<dyn Ground>,
     /// Keeps the thread that Raft runs on; dropped, it ends.
     thread: Mutex<Option<oneshot::Sender<()>>>,
@@ -248,88 +246,6 @@ impl RaftLog {
             Select3::Second(()) => doubt("this node lost its leadership before it was answered"),
             Select3::Third(()) => doubt("no quorum confirmed it in time"),
         }
-    }
-
-    /// Makes a snapshot of what is applied.
-    async fn make_snapshot(&self) -> Result<(), Fault> {
-        let applied = self.raft.watch_apply_progress().get();
-        let mut snapshots = self.raft.watch_snapshot_progress();
-        let covers = move |last: &Option<crate::LogId>| last.index() >= applied.index();
-        while !covers(&snapshots.get()) {
-            // One that was being built already may come first, so until it covers.
-            self.raft.trigger().snapshot().await.map_err(stopped)?;
-            let built = snapshots.wait_until(covers);
-            match Rt::select2(built, Rt::sleep(self.options.snapshot_timeout)).await {
-                Select2::First(_) => break,
-                Select2::Second(()) => {}
-            }
-            if self.stopped.load(Ordering::Acquire) {
-                return Err(Fault::internal("the log stopped before its snapshot was made"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Drops the log up to `upto`, behind a snapshot that covers it.
-    async fn purge(&self, upto: LogIndex) -> Result<(), Fatal<TypeConfig>> {
-        let applied = self.raft.watch_apply_progress().get();
-        let upto = applied.index().min(Some(upto.index));
-        let mut snapshots = self.raft.watch_snapshot_progress();
-        let covers = move |last: &Option<crate::LogId>| last.index() >= upto;
-        if !covers(&snapshots.get()) {
-            self.raft.trigger().snapshot().await?;
-            // One that was being built already may come first, so until it covers; or not in
-            // time, and then the next trim will.
-            let built = snapshots.wait_until(covers);
-            Rt::select2(built, Rt::sleep(self.options.snapshot_timeout)).await;
-        }
-        match upto {
-            // openraft itself goes no further than the snapshot.
-            Some(upto) => self.raft.trigger().purge_log(upto).await,
-            None => Ok(()),
-        }
-    }
-}
-
-/// The parts of a log that runs.
-struct Started {
-    raft: Raft,
-    reads: Reads,
-    serve: RaftServe,
-}
-
-/// Starts Raft, and the tasks beside it, as tasks of the current thread.
-async fn start<S: RaftLogStorage<TypeConfig>>(
-    config: Arc<Config>,
-    options: Options,
-    peers: Arc<dyn Peers>,
-    log: S,
-    machine: Machine,
-) -> Result<Started, Fatal<TypeConfig>> {
-    let me = options.id;
-    let shipping: Arc<dyn SnapshotShipping> =
-        Arc::new(shipping::InMemory::new(options.snapshot_part_bytes));
-    let network = PeerNetwork {
-        me,
-        peers: Arc::clone(&peers),
-        shipping: Arc::clone(&shipping),
-        patience: options.election_timeout,
-    };
-    let raft = Raft::new(me, config, network, log, machine).await?;
-    let reads = Reads::start(raft.clone(), &options, Arc::clone(&peers));
-    let (ask, asked) = mpsc::channel(succession::ASKED_MAX);
-    let (of, within) = (raft.clone(), options.election_timeout);
-    drop(Rt::spawn(succession::watch(of, me, Arc::clone(&peers), asked, within)));
-    let serve = RaftServe::new(raft.clone(), me, peers, shipping, reads.clone(), ask);
-    Ok(Started { raft, reads, serve })
-}
-
-/// Ends tasks when it is dropped.
-struct EndOnDrop(Tasks);
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use catga_cluster::{HandedOver, RaftLog, Rt, Topic};
+use catga_cluster::{HandedOver, Peer, RaftLog, Rt, StoreId, Topic};
 use catga_journal::conformance::{LogHarness, Recorder};
 use catga_journal::{AppendError, Log, LogIndex, Role};
 use openraft::AsyncRuntime;
@@ -278,6 +278,62 @@ fn a_leader_that_has_nobody_says_so_and_goes_on() {
         assert!(took < ms(5), "{took:?}");
         cluster.heal().await;
         write(&cluster, &mut tally, "next").await;
+        settled(&cluster, &recorder, &tally).await;
+    });
+}
+
+/// That `to` should lead after node `leader` of `term`, all of them small numbers.
+fn transfer(term: u64, leader: u64, to: u64) -> Bytes {
+    let [term, leader, to] = [term, leader, to].map(|number| number as u8);
+    vec![6, 1, 0x0a, 6, 0x08, term, 0x10, leader, 0x18, 1, 0x10, to].into()
+}
+
+/// That node `leader` of `term` is lost, as the sender has seen.
+fn leader_lost(term: u64, leader: u64) -> Bytes {
+    vec![10, 1, 0x0a, 6, 0x08, term as u8, 0x10, leader as u8, 0x18, 1].into()
+}
+
+#[test]
+fn nobody_is_helped_against_a_leader_that_is_there() {
+    simulate(1, async {
+        let (mut cluster, recorder, mut tally, leader) = writing(1).await;
+        let before = term(&cluster);
+        let (asked, other) = ((leader + 1) % 3, (leader + 2) % 3);
+        let [leader_id, asked_id, other_id] = [leader, asked, other].map(Cluster::raft_id);
+        let serve = cluster.at(asked).serve();
+        let from =
+            Peer { name: Cluster::name(other), id: other_id, store: StoreId(u128::from(other_id)) };
+        let to_itself = transfer(before, leader_id, asked_id);
+        let refused = serve.serve(&from, Topic::Raft, to_itself.clone()).await;
+        let why = format!("node {leader_id} leads, and node {other_id} gives its place away");
+        assert_eq!(refused, Err(why));
+        // Another's word that it is lost, and no more: the answer is no.
+        let lost = leader_lost(before, leader_id);
+        let answer = serve.serve(&from, Topic::Succession, lost).await;
+        assert_eq!(answer, Ok(Bytes::from_static(&[11, 1])));
+        for (topic, request) in [
+            (Topic::Log, to_itself.clone()),
+            (Topic::Raft, Bytes::from_static(b"")),
+            (Topic::Raft, Bytes::from_static(&[99, 1])),
+            (Topic::Raft, to_itself.slice(..4)),
+        ] {
+            let answer = serve.serve(&from, topic, request.clone()).await;
+            assert!(answer.is_err(), "{topic:?} {request:?}: {answer:?}");
+        }
+        Rt::sleep(ms(1000)).await;
+        assert_eq!(term(&cluster), before);
+
+        // The same words, once the leader is gone and this node has seen it.
+        cluster.net.lose(Topic::Succession);
+        tally.keep(leader, &recorder);
+        cluster.crash_losing(leader, Lost::All).await;
+        Rt::sleep(ms(10)).await;
+        let taken = serve.serve(&from, Topic::Raft, to_itself).await;
+        assert_eq!(taken, Ok(Bytes::from_static(&[7, 1, 8, 1])));
+        cluster.wait_for("the one who was asked", |this| this.leader() == Some(asked)).await;
+        assert_eq!(term(&cluster), before + 1);
+        cluster.heal().await;
+        cluster.restart(leader, &recorder).await;
         settled(&cluster, &recorder, &tally).await;
     });
 }

@@ -246,9 +246,8 @@ proptest! {
 }
 
 fn refused(bytes: &'static [u8]) -> String {
-    let bytes = Bytes::from_static(bytes);
-    let of_its_kind = read_append(bytes);
-    of_its_kind.expect_err("it is no append").to_string()
+    let read = read_append(Bytes::from_static(bytes));
+    read.expect_err("it is no append").to_string()
 }
 
 #[test]

@@ -228,15 +228,18 @@ impl SimNet {
         let running = {
             let mut net = self.lock();
             let heartbeat = topic != Topic::Append;
-            let handled = net.handled.entry(topic as u8).or_default();
-            let sent = *handled;
-            let over = net.lose_after.is_some_and(|(of, count)| of == topic as u8 && sent >= count);
+            let handled = net.handled.get(&(topic as u8)).copied().unwrap_or_default();
+            let over =
+                net.lose_after.is_some_and(|(of, most)| of == topic as u8 && handled >= most);
             let starved = net.starved.contains(&to) && !heartbeat;
             if !arrived || over || starved || net.lost.contains(&(topic as u8)) {
                 return None;
             }
-            *net.handled.entry(topic as u8).or_default() += 1;
-            net.running.get(&to).cloned()
+            let running = net.running.get(&to).cloned();
+            if running.is_some() {
+                *net.handled.entry(topic as u8).or_default() += 1;
+            }
+            running
         };
         // Nothing listens: the connection is refused.
         let Some(running) = running else {

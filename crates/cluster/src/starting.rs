@@ -1,0 +1,54 @@
+use std::sync::Arc;
+
+use openraft::errors::Fatal;
+use openraft::storage::RaftLogStorage;
+use openraft::{AsyncRuntime, Config};
+use tokio::sync::mpsc;
+
+use crate::network::PeerNetwork;
+use crate::reads::Reads;
+use crate::serving::RaftServe;
+use crate::shipping::{self, SnapshotShipping};
+use crate::{Machine, Options, Peers, Raft, Rt, Tasks, TypeConfig, succession};
+
+/// The parts of a log that runs.
+pub(crate) struct Started {
+    pub(crate) raft: Raft,
+    pub(crate) reads: Reads,
+    pub(crate) serve: RaftServe,
+}
+
+/// Starts Raft, and the tasks beside it, as tasks of the current thread.
+pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(
+    config: Arc<Config>,
+    options: Options,
+    peers: Arc<dyn Peers>,
+    log: S,
+    machine: Machine,
+) -> Result<Started, Fatal<TypeConfig>> {
+    let me = options.id;
+    let shipping: Arc<dyn SnapshotShipping> =
+        Arc::new(shipping::InMemory::new(options.snapshot_part_bytes));
+    let network = PeerNetwork {
+        me,
+        peers: Arc::clone(&peers),
+        shipping: Arc::clone(&shipping),
+        patience: options.election_timeout,
+    };
+    let raft = Raft::new(me, config, network, log, machine).await?;
+    let reads = Reads::start(raft.clone(), &options, Arc::clone(&peers));
+    let (ask, asked) = mpsc::channel(succession::ASKED_MAX);
+    let (of, within) = (raft.clone(), options.election_timeout);
+    drop(Rt::spawn(succession::watch(of, me, Arc::clone(&peers), asked, within)));
+    let serve = RaftServe::new(raft.clone(), me, peers, shipping, reads.clone(), ask);
+    Ok(Started { raft, reads, serve })
+}
+
+/// Ends tasks when it is dropped.
+pub(crate) struct EndOnDrop(pub(crate) Tasks);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
