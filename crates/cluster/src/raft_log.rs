@@ -9,7 +9,7 @@ use catga_host::Host;
 use catga_journal::{
     AppendError, Applier, Guarantees, Leadership, Log, LogIndex, Refusal, Role, Survives,
 };
-use openraft::async_runtime::{Instant, Select3, WatchReceiver};
+use openraft::async_runtime::{Instant, Select2, Select3, WatchReceiver};
 use openraft::errors::{Fatal, InitializeError, RaftError};
 use openraft::storage::RaftLogStorage;
 use openraft::{AsyncRuntime, ConfigError, ServerState};
