@@ -102,8 +102,8 @@ pub use catga_macros::{
 };
 pub use catga_runtime::{
     Asking, Backend, Builder, CallOptions, Client, ClusterStatus, ClusterView, Health, Limits,
-    MemberState, MemberStatus, Memory, Node, NodeState, Parts, PeerCalls, PeerError, PeerRequests,
-    ProjectionStatus, Sending, StartError, StartFault, SubscriberState, SubscriberStatus,
-    ViewStore, Wiring,
+    MemberState, MemberStatus, Memory, Node, NodeState, OpenListener, Parts, PeerCalls, PeerError,
+    PeerRequests, ProjectionStatus, Sending, StartError, StartFault, SubscriberState,
+    SubscriberStatus, ViewStore, Wiring,
 };
 pub use uuid::Uuid;

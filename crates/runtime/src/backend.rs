@@ -7,7 +7,7 @@ use catga_engine::Limits as EngineLimits;
 use catga_host::{Files, Host};
 use catga_journal::{Journal, LogLimits, MemoryLog, Replica, ReplicaOptions};
 
-use crate::{Limits, PeerCalls, ViewStore};
+use crate::{Limits, OpenListener, PeerCalls, ViewStore};
 
 /// What a node runs on: it opens the journal.
 ///
@@ -38,12 +38,15 @@ pub struct Parts {
     pub views: Option<ViewStore>,
     /// The way to the other nodes; none for a process of its own.
     pub peers: Option<Arc<dyn PeerCalls>>,
+    /// Where the node has been reached since it was starting; none if nobody has to reach it
+    /// before it serves.
+    pub listener: Option<Arc<dyn OpenListener>>,
 }
 
 impl Parts {
     /// The parts of a node that runs on `journal`.
     pub fn new(journal: Arc<dyn Journal>) -> Self {
-        Self { journal, views: None, peers: None }
+        Self { journal, views: None, peers: None, listener: None }
     }
 
     /// The same parts, with a place of the node's own for the checkpoints of its projections.
@@ -65,6 +68,14 @@ impl Parts {
     #[must_use]
     pub fn with_peers(mut self, peers: Arc<dyn PeerCalls>) -> Self {
         self.peers = Some(peers);
+        self
+    }
+
+    /// The same parts, with a listener that is open already, which whoever serves the node takes
+    /// over. The node closes it when it stops.
+    #[must_use]
+    pub fn with_listener(mut self, listener: Arc<dyn OpenListener>) -> Self {
+        self.listener = Some(listener);
         self
     }
 }

@@ -156,7 +156,7 @@ impl<B: Backend, E: Layer, H: Layer> Builder<B, E, H> {
         }
         let host = self.host.unwrap_or_else(|| Arc::new(TokioHost::current()));
         let opened = self.backend.open(host.clone(), self.name.clone(), &self.limits).await;
-        let Parts { journal, views, peers } = opened.map_err(journal_fault)?;
+        let Parts { journal, views, peers, listener } = opened.map_err(journal_fault)?;
         let deadlines = Deadlines::new(host.clone());
         let watch = host.spawn("deadlines", Box::pin(deadlines.clone().watch()));
         let opened = Committer::open(
@@ -179,7 +179,7 @@ impl<B: Backend, E: Layer, H: Layer> Builder<B, E, H> {
             let projectors = &assembly.wiring.projectors;
             resume(projectors, &host, &views, journal.incarnation()).await;
         }
-        let node = assembly.launch(self.name, host, self.limits, committer, watch);
+        let node = assembly.launch(self.name, host, self.limits, committer, watch, listener);
         // What this node showed before it was started again, it shows from the first read on.
         node.0.projections.reach(node.position().offset).await;
         Ok(node)
@@ -274,6 +274,7 @@ impl Assembly {
         limits: Limits,
         committer: Arc<Committer>,
         deadlines: Task,
+        listener: Option<Arc<dyn crate::OpenListener>>,
     ) -> Node {
         let journal = committer.journal.clone();
         let metrics = Metrics::new();
@@ -314,6 +315,7 @@ impl Assembly {
             lifecycle: Lifecycle::running(),
             tasks: Mutex::new(tasks),
             endpoint: OnceLock::new(),
+            listener,
         });
         self.wiring
             .link

@@ -15,6 +15,7 @@ mod backend;
 mod builder;
 mod lifecycle;
 mod node;
+mod open_listener;
 mod peers;
 mod wiring;
 
@@ -43,6 +44,7 @@ pub use builder::Builder;
 pub use client::Client;
 pub use limits::Limits;
 pub use node::Node;
+pub use open_listener::OpenListener;
 pub use options::CallOptions;
 pub use peers::{PeerCalls, PeerError, PeerRequests};
 pub use sending::Sending;

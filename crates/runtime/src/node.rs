@@ -23,7 +23,8 @@ use crate::status::NodeState;
 use crate::subscription::Subscriptions;
 use crate::views::Views;
 use crate::{
-    Asking, Client, ClusterView, Health, Limits, ProjectionStatus, Sending, SubscriberStatus,
+    Asking, Client, ClusterView, Health, Limits, OpenListener, ProjectionStatus, Sending,
+    SubscriberStatus,
 };
 
 /// A running program: it sends commands, asks queries and publishes events, wherever they are
@@ -53,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) tasks: Mutex<Vec<Task>>,
     /// Where the node serves, once somebody has told it.
     pub(crate) endpoint: OnceLock<String>,
+    /// What was opened while the node was starting; it closes with the node.
+    pub(crate) listener: Option<Arc<dyn OpenListener>>,
 }
 
 /// How long a node that stops waits for another to lead. An election without it takes less.
@@ -214,17 +217,20 @@ impl Node {
     }
 
     /// Takes the connection of a peer that asked for one over HTTP, and serves it until it ends;
-    /// false if the node has no peers.
+    /// false if the node has no peers. The future does not keep the node.
     ///
     /// # Cancel safety
     /// Dropping the future ends the connection.
-    pub async fn accept_peer(&self, connection: Connection) -> bool {
-        match &self.0.committer.peers {
-            Some(peers) => {
-                peers.accept(connection).await;
-                true
+    pub fn accept_peer(&self, connection: Connection) -> impl Future<Output = bool> + Send + use<> {
+        let link = self.0.committer.peers.as_ref().map(|peers| peers.accept(connection));
+        async move {
+            match link {
+                Some(link) => {
+                    link.await;
+                    true
+                }
+                None => false,
             }
-            None => false,
         }
     }
 
@@ -234,8 +240,9 @@ impl Node {
     }
 
     /// Stops in order: refuses new calls, lets what is under way finish within
-    /// [`Limits::drain_wait`], hands leadership over within 5 s, then stops subscribers and projections, writes the last checkpoints
-    /// of the projections within 10 s, and stops the journal.
+    /// [`Limits::drain_wait`], hands leadership over within 5 s, closes what was opened for peers
+    /// while it started, then stops subscribers and projections, writes the last checkpoints of the
+    /// projections within 10 s, and stops the journal.
     ///
     /// Returns true if everything under way had finished. A second call returns at once.
     ///
@@ -254,6 +261,7 @@ impl Node {
         {
             tracing::warn!(node = %inner.name, "leadership was not handed over in time");
         }
+        drop(self.take_listener().await);
         let tasks =
             std::mem::take(&mut *inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in &tasks {
