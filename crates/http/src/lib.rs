@@ -56,6 +56,7 @@ mod head_timer;
 mod serve_error;
 mod server;
 mod stop;
+mod upgrade;
 
 pub use route::{Route, delete, get, patch, post, put};
 pub use routes::Routes;

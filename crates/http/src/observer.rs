@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use catga_core::{MessageId, TraceContext};
+use catga_host::Host;
 use catga_runtime::Node;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -73,8 +74,7 @@ impl Observer {
 
     /// A trace id for a request whose caller gave none.
     pub(crate) fn new_trace(&self) -> u128 {
-        let host = self.node.host();
-        u128::from(host.random()) << 64 | u128::from(host.random())
+        new_trace(&**self.node.host())
     }
 
     fn counter(&self, at: &At, status: StatusCode) -> Counter {
@@ -128,6 +128,11 @@ pub(crate) async fn observe(
     }
     watch.answered(response.status(), started, trace, None);
     response
+}
+
+/// A trace id of the node's own.
+pub(crate) fn new_trace(host: &dyn Host) -> u128 {
+    u128::from(host.random()) << 64 | u128::from(host.random())
 }
 
 /// The trace that the caller of a request is in.

@@ -88,6 +88,7 @@ impl Operation {
 
 /// What every server answers by itself.
 pub(crate) const BUILT_IN: &[&str] = &[
+    "/catga/peer",
     "/health",
     "/livez",
     "/readyz",

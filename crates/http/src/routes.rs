@@ -8,6 +8,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
+use catga_host::BoxFuture;
 use catga_runtime::Node;
 use utoipa::ToSchema;
 
@@ -15,7 +16,7 @@ use crate::endpoint::Endpoint;
 use crate::observer::{Observer, observe};
 use crate::operation::{Operation, path_params};
 use crate::{
-    Route, RoutesError, cluster_status, document, health, metrics_page, swagger, unmatched,
+    Route, RoutesError, cluster_status, document, health, metrics_page, swagger, unmatched, upgrade,
 };
 
 /// Which message stands at which path: the whole of a service's HTTP interface.
@@ -145,7 +146,19 @@ impl Routes {
             .merge(metrics_page::router(&node))
             .merge(swagger::router(document))
             .layer(from_fn_with_state(observer.clone(), observe));
-        Ok(unmatched::answered(messages.merge(others), &observer))
+        let mut all = messages.merge(others);
+        if node.has_peers() {
+            // Not observed: a link is no request, and lasts.
+            let host = node.host().clone();
+            let take = move |connection| -> BoxFuture<'static, ()> {
+                let link = node.accept_peer(connection);
+                Box::pin(async move {
+                    link.await;
+                })
+            };
+            all = all.merge(upgrade::router(&host, Arc::new(take)));
+        }
+        Ok(unmatched::answered(all, &observer))
     }
 }
 
