@@ -16,6 +16,9 @@ use crate::head_timer::HeadTimer;
 /// The most bytes of one request's head, headers and all: above it is 431.
 const HEAD_BYTES: usize = 64 * 1024;
 
+/// How long the head of a request may take, if nothing else is said.
+pub(crate) const HEADER_WAIT: Duration = Duration::from_secs(10);
+
 /// How long to wait before accepting again when the machine has no room for a connection.
 const NO_ROOM_WAIT: Duration = Duration::from_secs(1);
 

@@ -11,8 +11,11 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 struct Health {
     status: Status,
-    node: String,
-    version: String,
+    /// Not known while the node starts, like the version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
     /// Why it is not healthy; empty if it is.
     reasons: Vec<String>,
 }
@@ -43,6 +46,17 @@ pub(crate) fn router(node: &Node, version: String, draining: &Arc<AtomicBool>) -
         .route("/startupz", get(async move || started.started()))
         // That it answers is the answer: a node without a quorum must not be restarted for it.
         .route("/livez", get(async move || alive.say(Status::Healthy, Vec::new())))
+}
+
+/// The same for a node that is starting: it lives, and that is all.
+pub(crate) fn starting() -> Router {
+    let say = |status, reasons| Health { status, node: None, version: None, reasons }.answer();
+    let not_yet = async move || say(Status::Unhealthy, vec!["the node is starting".to_owned()]);
+    Router::new()
+        .route("/health", get(not_yet))
+        .route("/readyz", get(not_yet))
+        .route("/startupz", get(not_yet))
+        .route("/livez", get(async move || say(Status::Healthy, Vec::new())))
 }
 
 impl Probed {
@@ -82,11 +96,17 @@ impl Probed {
     }
 
     fn say(&self, status: Status, reasons: Vec<String>) -> (StatusCode, Json<Health>) {
-        let code = match status {
+        let (node, version) = (self.node.name().to_string(), self.version.clone());
+        Health { status, node: Some(node), version: Some(version), reasons }.answer()
+    }
+}
+
+impl Health {
+    fn answer(self) -> (StatusCode, Json<Self>) {
+        let code = match self.status {
             Status::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::OK,
         };
-        let (node, version) = (self.node.name().to_string(), self.version.clone());
-        (code, Json(Health { status, node, version, reasons }))
+        (code, Json(self))
     }
 }

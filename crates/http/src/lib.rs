@@ -3,7 +3,7 @@
 //!
 //! [`Routes`] says which message stands at which path; nothing else has to be written for it.
 //! [`serve`] listens on `PORT` and ends when the process is asked to stop; [`Server`] is the same
-//! with everything to choose.
+//! with everything to choose. [`Entrance`] keeps the port of a node that is still starting.
 //!
 //! What a request may say besides its message:
 //!
@@ -51,6 +51,7 @@ mod metrics_page;
 mod swagger;
 
 mod connections;
+mod entrance;
 mod from_env;
 mod head_timer;
 mod serve_error;
@@ -58,6 +59,7 @@ mod server;
 mod stop;
 mod upgrade;
 
+pub use entrance::Entrance;
 pub use route::{Route, delete, get, patch, post, put};
 pub use routes::Routes;
 pub use routes_error::RoutesError;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use catga_host::{BoxFuture, Listener, timeout};
 use catga_runtime::Node;
 
-use crate::connections::Connections;
+use crate::connections::{Connections, HEADER_WAIT};
 use crate::routes::Settings;
 use crate::stop::Stop;
 use crate::{Routes, ServeError, from_env};
@@ -14,8 +14,9 @@ use crate::{Routes, ServeError, from_env};
 /// Serves `routes` until the process is asked to stop, then drains the node and returns.
 ///
 /// It listens on the port `PORT` (5001) of the address `BIND` (127.0.0.1: nobody is authenticated
-/// yet, so that being reached from elsewhere is a decision). SIGTERM and Ctrl-C drain it; a second
-/// one ends it at once. [`Server`] has everything to choose.
+/// yet, so that being reached from elsewhere is a decision). A node whose peers reach it already
+/// is served where they do. SIGTERM and Ctrl-C drain it; a second one ends it at once. [`Server`]
+/// has everything to choose.
 ///
 /// # Errors
 /// When the routes do not fit, the environment is wrong or the port is taken; when a second signal
@@ -43,7 +44,7 @@ impl Server {
             node,
             routes,
             address: None,
-            header_wait: Duration::from_secs(10),
+            header_wait: HEADER_WAIT,
             body_wait: Settings::default().body_wait,
             grace: Duration::from_millis(500),
             drain_on: None,
@@ -51,7 +52,8 @@ impl Server {
     }
 
     /// Where to listen, in place of what the environment says. Port 0 takes any that is free; the
-    /// node's endpoint tells which.
+    /// node's endpoint tells which. If the node's peers reach it elsewhere already, they go on to
+    /// do so, and the rest is served here.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.address = Some(address);
         self
@@ -96,11 +98,8 @@ impl Server {
         let Self { node, routes, address, header_wait, body_wait, grace, drain_on } = self;
         let settings = Settings { body_wait, ..Settings::default() };
         let app = routes.assemble(node.clone(), &settings)?;
-        let address = address.map_or_else(from_env::address, Ok)?;
-        let listening = node.host().listen(address).await;
-        let listener = listening.map_err(|reason| ServeError::listen(address, reason))?;
-        let local = listener.local_addr().unwrap_or(address);
         let mut stop = Stop::listen(drain_on).map_err(ServeError::Signals)?;
+        let (listener, local) = listen(&node, address).await?;
         let connections = Connections::new(node.host().clone(), app, header_wait);
         let endpoint = from_env::endpoint(local);
         let api = format!("{endpoint}/swagger-ui");
@@ -124,6 +123,24 @@ impl Server {
             () = stop.asked() => Err(ServeError::Forced),
         }
     }
+}
+
+/// The listener of the node's own, unless the program wants to listen elsewhere.
+async fn listen(
+    node: &Node,
+    address: Option<SocketAddr>,
+) -> Result<(Listener, SocketAddr), ServeError> {
+    if let Some(own) = node.listening_at()
+        && address.is_none_or(|address| address == own)
+        && let Some(listener) = node.take_listener().await
+    {
+        return Ok((listener, own));
+    }
+    let address = address.map_or_else(from_env::address, Ok)?;
+    let listening = node.host().listen(address).await;
+    let listener = listening.map_err(|reason| ServeError::listen(address, reason))?;
+    let local = listener.local_addr().unwrap_or(address);
+    Ok((listener, local))
 }
 
 async fn drain(node: &Node, listener: Listener, connections: &Connections, grace: Duration) {

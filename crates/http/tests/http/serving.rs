@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use catga::{Limits, Node};
 use catga_http::{ServeError, Server};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::shop::{Gate, node, routes};
+use crate::stream::{answer, rest};
 use crate::wait::wait_until;
 
 /// A server on a port of its own, and the way to make it drain.
@@ -49,27 +50,6 @@ impl Serving {
         stream.write_all(bytes.as_bytes()).await.expect("it takes bytes");
         stream
     }
-}
-
-/// Everything up to the end of the connection.
-async fn rest(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut bytes));
-    // A reset is an end as well.
-    let _ = read.await.expect("the connection ends");
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// One answer of a connection that stays open.
-async fn answer(stream: &mut TcpStream) -> String {
-    let mut text = String::new();
-    while !text.contains("\r\n\r\n") {
-        let mut bytes = [0; 4096];
-        let read = stream.read(&mut bytes).await.expect("it answers");
-        assert_ne!(read, 0, "the connection ended after {text:?}");
-        text.push_str(&String::from_utf8_lossy(&bytes[..read]));
-    }
-    text
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use catga::prelude::*;
-use catga::{FaultCode, Limits};
+use catga::{Builder, FaultCode, Limits};
 use catga_http::{Routes, delete, get, post, put};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -267,10 +267,13 @@ pub(crate) struct Running {
 
 pub(crate) async fn node(limits: Limits) -> (Node, Arc<Gate>) {
     let gate = Arc::new(Gate::default());
-    let guarded = gate.clone();
-    let builder = Catga::builder().limits(limits);
-    let builder = builder.service(move |n| Shop { book: n.projection(), gate: guarded });
+    let builder = builder(limits, gate.clone());
     (builder.start().await.expect("the shop fits together"), gate)
+}
+
+/// A shop that runs on memory if nothing else is said.
+pub(crate) fn builder(limits: Limits, gate: Arc<Gate>) -> Builder {
+    Catga::builder().limits(limits).service(move |n| Shop { book: n.projection(), gate })
 }
 
 pub(crate) async fn start() -> Running {
