@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use catga::prelude::*;
 use catga::{Backend, Limits, Parts, StartError};
-use catga_cluster::{AloneOptions, RaftLog, open_alone};
+use catga_cluster::{DataOptions, RaftLog, open_alone};
 use catga_core::NodeName;
 use catga_host::Host;
 use catga_journal::Replica;
@@ -43,7 +43,7 @@ struct Alone {
 impl Backend for Alone {
     async fn open(self, host: Arc<dyn Host>, node: NodeName, _: &Limits) -> Result<Parts, Fault> {
         let tuning = self.tuning;
-        let mut options = AloneOptions::new(node, DATA);
+        let mut options = DataOptions::new(node, DATA);
         options.storage.segment_bytes = tuning.segment_bytes;
         options.storage.cached_bytes = tuning.cached_bytes;
         options.pace.bytes = tuning.checkpoint_bytes;

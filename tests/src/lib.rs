@@ -1,5 +1,6 @@
 //! What the integration tests share: a small order domain, and waiting without sleeping.
 
+pub mod machines;
 pub mod orders;
 pub mod shared_cluster;
 pub mod shared_log;

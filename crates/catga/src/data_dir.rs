@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catga_cluster::{AloneOptions, open_alone};
+use catga_cluster::{DataOptions, open_alone};
 use catga_core::{Fault, Layer, NodeName};
 use catga_engine::Limits as EngineLimits;
 use catga_host::Host;
@@ -36,7 +36,7 @@ const SEGMENT_MAX: u64 = 1 << 30;
 impl DataDir {
     /// The directory `dir`, which is made if it is missing.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        let AloneOptions { pace, storage, .. } = AloneOptions::new(NodeName::new(""), "");
+        let DataOptions { pace, storage, .. } = DataOptions::new(NodeName::new(""), "");
         Self {
             dir: dir.into(),
             checkpoint_bytes: pace.bytes,
@@ -77,6 +77,19 @@ impl DataDir {
     }
 }
 
+impl DataDir {
+    /// What the node called `node` keeps in it, and how.
+    pub(crate) fn options(self, node: NodeName, limits: &Limits) -> DataOptions {
+        let mut options = DataOptions::new(node, self.dir);
+        options.pace.bytes = self.checkpoint_bytes;
+        options.pace.interval = self.checkpoint_interval;
+        options.pace.log_kept_bytes = self.log_kept_bytes;
+        options.storage.segment_bytes = self.segment_bytes;
+        options.replica.limits = EngineLimits { keys: limits.keys, ..EngineLimits::default() };
+        options
+    }
+}
+
 impl<P: Into<PathBuf>> From<P> for DataDir {
     fn from(dir: P) -> Self {
         Self::new(dir)
@@ -106,13 +119,7 @@ impl Backend for DataDir {
         node: NodeName,
         limits: &Limits,
     ) -> Result<Parts, Fault> {
-        let mut options = AloneOptions::new(node, self.dir);
-        options.pace.bytes = self.checkpoint_bytes;
-        options.pace.interval = self.checkpoint_interval;
-        options.pace.log_kept_bytes = self.log_kept_bytes;
-        options.storage.segment_bytes = self.segment_bytes;
-        options.replica.limits = EngineLimits { keys: limits.keys, ..EngineLimits::default() };
-        let (replica, dir) = open_alone(host, options).await?;
+        let (replica, dir) = open_alone(host, self.options(node, limits)).await?;
         Ok(Parts::new(replica).with_views(dir.files(), dir.views()))
     }
 }

@@ -12,6 +12,8 @@ enum Kind {
     Start(StartError),
     #[cfg(feature = "http")]
     Serve(catga_http::ServeError),
+    #[cfg(feature = "cluster")]
+    Environment(crate::EnvironmentError),
     Fault(catga_core::Fault),
     Io(std::io::Error),
 }
@@ -30,6 +32,8 @@ impl Error {
             Kind::Start(error) => error,
             #[cfg(feature = "http")]
             Kind::Serve(error) => error,
+            #[cfg(feature = "cluster")]
+            Kind::Environment(error) => error,
             Kind::Fault(error) => error,
             Kind::Io(error) => error,
         }
@@ -46,6 +50,13 @@ impl From<StartError> for Error {
 impl From<catga_http::ServeError> for Error {
     fn from(error: catga_http::ServeError) -> Self {
         Self(Kind::Serve(error))
+    }
+}
+
+#[cfg(feature = "cluster")]
+impl From<crate::EnvironmentError> for Error {
+    fn from(error: crate::EnvironmentError) -> Self {
+        Self(Kind::Environment(error))
     }
 }
 

@@ -60,6 +60,8 @@
 
 mod catga;
 #[cfg(feature = "cluster")]
+mod cluster;
+#[cfg(feature = "cluster")]
 mod data_dir;
 mod error;
 mod formats;
@@ -74,6 +76,8 @@ pub mod tools;
 pub mod __private;
 
 pub use crate::catga::Catga;
+#[cfg(feature = "cluster")]
+pub use crate::cluster::{Cluster, EnvironmentError, InCluster};
 #[cfg(feature = "cluster")]
 pub use crate::data_dir::{DataDir, OnDisk};
 pub use crate::error::{Error, Result};

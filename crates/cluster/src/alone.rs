@@ -1,49 +1,20 @@
 //! A node without peers: a cluster of one, on a data directory.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catga_core::{Fault, FaultCode, NodeName};
-use catga_host::{BoxFuture, Host, timeout};
-use catga_journal::{Applier, CheckpointPace, DiskOptions, Journal, Log, Replica, ReplicaOptions};
-use tokio::sync::oneshot;
+use catga_core::{Fault, FaultCode};
+use catga_host::{Host, timeout};
+use catga_journal::{Journal, Log, Replica};
 
-use crate::no_peers::NoPeers;
-use crate::{
-    DataDir, Ground, LogStorage, Node, Options, RaftLog, SnapshotFiles, StorageOptions, Store,
-};
+use crate::opening::{on_a_thread, open_journal};
+use crate::raft_log::stopped;
+use crate::{Charter, DataDir, DataOptions, FoundingError, Node, Options, RaftLog};
 
 /// How long a node may take to apply what its log holds and to lead, before its start fails: many
 /// times what the log behind a checkpoint takes.
 const START_WAIT: Duration = Duration::from_secs(120);
-
-/// How a node without peers is set up.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct AloneOptions {
-    /// Where it keeps its data.
-    pub dir: PathBuf,
-    /// The files of its log.
-    pub storage: StorageOptions,
-    /// How often checkpoints are made.
-    pub pace: CheckpointPace,
-    /// How its journal works. Incarnation and disk follow from `dir`.
-    pub replica: ReplicaOptions,
-}
-
-impl AloneOptions {
-    /// The usual options for a node called `name` in `dir`.
-    pub fn new(name: NodeName, dir: impl Into<PathBuf>) -> Self {
-        Self {
-            dir: dir.into(),
-            storage: StorageOptions::default(),
-            pace: CheckpointPace::default(),
-            replica: ReplicaOptions::new(name),
-        }
-    }
-}
 
 /// Opens the journal of a node without peers: a Raft cluster of one voter, which can grow later
 /// without moving its data.
@@ -57,56 +28,36 @@ impl AloneOptions {
 /// Dropping the future ends what was started.
 pub async fn open_alone(
     host: Arc<dyn Host>,
-    options: AloneOptions,
+    options: DataOptions,
 ) -> Result<(Arc<Replica<RaftLog>>, DataDir), Fault> {
-    let (opened, open) = oneshot::channel();
-    let start = {
-        let host = Arc::clone(&host);
-        async move {
-            // Whoever asked may have gone.
-            let _ = opened.send(open_on_this_thread(host, options).await);
-        }
-    };
-    // It reads the log and the last checkpoint, which may take long.
-    let task = host.spawn_thread("open", Box::pin(start));
-    let opened = open.await;
-    opened.unwrap_or_else(|_| Err(Fault::internal(format!("opening the data panicked: {task:?}"))))
+    on_a_thread(&host.clone(), open_on_this_thread(host, options)).await
 }
 
 async fn open_on_this_thread(
     host: Arc<dyn Host>,
-    options: AloneOptions,
+    options: DataOptions,
 ) -> Result<(Arc<Replica<RaftLog>>, DataDir), Fault> {
-    let AloneOptions { dir, storage, pace, replica } = options;
-    let dir = DataDir::open(&host, &dir, &replica.node).await?;
+    let dir = DataDir::open(&host, &options.dir, &options.replica.node).await?;
     let identity = dir.identity();
-    let log = LogStorage::open(&host, dir.files(), &dir.log(), storage).await;
-    let log = log.inspect_err(|_| dir.release())?;
-    let ground = Arc::new(OnDisk { log: log.clone(), dir: dir.clone() });
-    let disk = DiskOptions::new(dir.files(), dir.journal()).with_pace(pace);
-    let replica = replica.with_incarnation(identity.incarnation).with_disk(disk);
-    let raft = Options::new(identity.id, host.random());
-    let opened = Replica::open(Arc::clone(&host), replica, async |applier| {
-        let snapshots = SnapshotFiles::open(&host, dir.files(), dir.snapshots(), applier.applied());
-        let store = Store {
-            snapshots: Arc::new(snapshots.map_err(Fault::from)?),
-            ground: Arc::clone(&ground) as Arc<dyn Ground>,
-            log: log.clone(),
-        };
-        let log = RaftLog::open(&host, raft, store, Arc::new(NoPeers), Box::new(applier)).await;
-        log.map_err(|error| Fault::new(FaultCode::LogUnavailable, error.to_string()))
-    });
-    let replica = match opened.await {
-        Ok(replica) => replica,
-        Err(fault) => {
-            // Whoever mends what is wrong may start again at once.
-            ground.close().await;
-            return Err(fault);
+    let charter = Charter::read(&*dir.files(), &dir.charter()).map_err(FoundingError::from);
+    let incarnation = match charter.inspect_err(|_| dir.release())? {
+        Some(charter) if charter.members.len() > 1 || charter.first() != Some(&identity.name) => {
+            let names: Vec<_> = charter.members.keys().map(ToString::to_string).collect();
+            dir.release();
+            return Err(of_a_cluster(&dir, &names.join(", ")));
         }
+        Some(charter) => charter.incarnation,
+        None => identity.incarnation,
     };
+    let raft = Options::new(identity.id, host.random());
+    let replica = open_journal(&host, &dir, options, incarnation, raft, None).await?;
     let node = Node::new(identity.name.clone(), "", identity.store);
     let leads = async {
         let log = replica.log();
+        let voters = log.voters().await.map_err(stopped)?;
+        if voters.iter().any(|voter| *voter != identity.id) {
+            return Err(of_a_cluster(&dir, &format!("{} voters", voters.len())));
+        }
         log.initialize_if_new(BTreeMap::from([(identity.id, node)])).await?;
         log.leads().await?;
         log.read_index().await.map(drop)
@@ -125,21 +76,11 @@ async fn open_on_this_thread(
     Ok((replica, dir))
 }
 
-/// A log in a data directory.
-struct OnDisk {
-    log: LogStorage,
-    dir: DataDir,
-}
-
-impl Ground for OnDisk {
-    fn is_full(&self) -> bool {
-        self.log.is_full()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            self.log.shutdown().await;
-            self.dir.release();
-        })
-    }
+fn of_a_cluster(dir: &DataDir, members: &str) -> Fault {
+    let message = format!(
+        "the data directory {} is that of a node in a cluster of {members}: start it as one, or \
+         give this process a directory of its own",
+        dir.path().display(),
+    );
+    Fault::new(FaultCode::LogUnavailable, message)
 }

@@ -22,11 +22,14 @@ pub use self::inspection::Inspection;
 const IDENTITY: &str = "identity";
 /// The file that is locked while a process uses the directory.
 const LOCK: &str = "lock";
+/// The file that says with whom the cluster began.
+const CHARTER: &str = "charter";
 
 /// The directory of one node, used by this process alone.
 ///
 /// ```text
-/// identity   whose directory it is, and of which cluster
+/// identity   whose directory it is
+/// charter    with whom its cluster began, if it has peers
 /// lock       held by the process that uses it
 /// log/       the Raft log, in segment files
 /// snapshots/ places in the log from which a restart goes on
@@ -105,6 +108,11 @@ impl DataDir {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.dir
+    }
+
+    /// The file that says with whom its cluster began, if it has any peers.
+    pub fn charter(&self) -> PathBuf {
+        self.dir.join(CHARTER)
     }
 
     /// Where the log is.

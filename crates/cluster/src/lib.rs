@@ -35,24 +35,33 @@ mod trimming;
 
 mod alone;
 mod data_dir;
+mod founding;
+mod joining;
 mod link;
+mod member;
 mod network;
 mod no_peers;
+mod opening;
 mod peers;
+mod roster;
 mod wire;
 
-pub use alone::{AloneOptions, open_alone};
+pub use alone::open_alone;
 pub use config::{LogId, Membership, Raft, TypeConfig, Vote};
 pub use data_dir::{DataDir, DataDirError, Identity, Inspection};
 pub use entry::Entry;
+pub use founding::{Charter, Founding, FoundingError};
 pub use ground::{Ground, Store};
 pub use hand_over::HandedOver;
 pub use link::{LinkOptions, LinkStats, Links, Protocol, Secret, SecretTooShort};
 pub use machine::{Machine, View};
+pub use member::{Member, MemberOptions};
 pub use node::{Node, NodeId, StoreId};
+pub use opening::DataOptions;
 pub use options::Options;
 pub use peers::{Address, CallError, LinkState, Peer, Peers, Recipient, Serve, Topic};
 pub use raft_log::{OpenError, Progress, RaftLog};
+pub use roster::{MemberView, Standing};
 pub use rt::Rt;
 pub use snapshot::{Snapshot, SnapshotStore};
 pub use storage::{

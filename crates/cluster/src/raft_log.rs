@@ -219,12 +219,7 @@ impl RaftLog {
 
     /// A lone voter has nobody to wait for; it does not resume its old leadership either.
     async fn elect_if_alone(&self) -> Result<(), Fatal<TypeConfig>> {
-        let id = self.options.id;
-        let alone = self.raft.with_raft_state(move |state| {
-            let members = state.membership_state.effective();
-            members.voter_ids().eq([id])
-        });
-        if alone.await? {
+        if self.voters().await?.iter().eq([&self.options.id]) {
             self.raft.trigger().elect(false).await?;
         }
         Ok(())

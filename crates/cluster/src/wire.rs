@@ -53,10 +53,15 @@ pub(crate) enum Kind {
     LostAnswer = 11,
     SnapshotPart = 12,
     SnapshotPartAnswer = 13,
+    Introduction = 14,
+    Adopt = 15,
+    Adopted = 16,
+    Join = 17,
+    JoinAnswer = 18,
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 18] = [
         Self::Append,
         Self::AppendAnswer,
         Self::Vote,
@@ -70,6 +75,11 @@ impl Kind {
         Self::LostAnswer,
         Self::SnapshotPart,
         Self::SnapshotPartAnswer,
+        Self::Introduction,
+        Self::Adopt,
+        Self::Adopted,
+        Self::Join,
+        Self::JoinAnswer,
     ];
 
     /// What a message says that it is.
@@ -99,6 +109,11 @@ impl fmt::Display for Kind {
             Self::LostAnswer => "an answer to whether the leader is lost",
             Self::SnapshotPart => "a part of a snapshot",
             Self::SnapshotPartAnswer => "an answer to a part of a snapshot",
+            Self::Introduction => "an introduction of a member",
+            Self::Adopt => "a charter to adopt",
+            Self::Adopted => "an answer to a charter",
+            Self::Join => "a request to join",
+            Self::JoinAnswer => "an answer to a request to join",
         })
     }
 }
@@ -121,7 +136,7 @@ pub(crate) enum WireError {
 }
 
 /// A message that is all protobuf.
-fn message(kind: Kind, record: &impl prost::Message) -> Bytes {
+pub(crate) fn message(kind: Kind, record: &impl prost::Message) -> Bytes {
     let mut bytes = BytesMut::with_capacity(2 + record.encoded_len());
     bytes.put_u8(kind as u8);
     bytes.put_u8(VERSION);
@@ -146,7 +161,10 @@ fn body(kind: Kind, mut message: Bytes) -> Result<Bytes, WireError> {
 }
 
 /// The protobuf message that a message of `kind` is.
-fn record<R: prost::Message + Default>(kind: Kind, message: Bytes) -> Result<R, WireError> {
+pub(crate) fn record<R: prost::Message + Default>(
+    kind: Kind,
+    message: Bytes,
+) -> Result<R, WireError> {
     decode(kind, body(kind, message)?)
 }
 

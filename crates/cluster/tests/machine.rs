@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use catga_cluster::{AloneOptions, RaftLog, open_alone};
+use catga_cluster::{DataOptions, RaftLog, open_alone};
 use catga_core::NodeName;
 use catga_host::{Host, timeout};
 use catga_journal::{Log, Replica};
@@ -14,7 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 async fn open(machine: &Arc<VirtualHost>) -> Arc<Replica<RaftLog>> {
     let host: Arc<dyn Host> = machine.clone();
-    let options = AloneOptions::new(NodeName::new("node1"), "/data");
+    let options = DataOptions::new(NodeName::new("node1"), "/data");
     let (replica, _dir) = open_alone(host, options).await.expect("opens");
     replica
 }

@@ -155,7 +155,9 @@ impl<B: Backend, E: Layer, H: Layer> Builder<B, E, H> {
             return Err(StartError::new(faults));
         }
         let host = self.host.unwrap_or_else(|| Arc::new(TokioHost::current()));
-        let opened = self.backend.open(host.clone(), self.name.clone(), &self.limits).await;
+        // Boxed: a backend's start is a large future.
+        let opened =
+            Box::pin(self.backend.open(host.clone(), self.name.clone(), &self.limits)).await;
         let Parts { journal, views, peers, listener } = opened.map_err(journal_fault)?;
         let deadlines = Deadlines::new(host.clone());
         let watch = host.spawn("deadlines", Box::pin(deadlines.clone().watch()));

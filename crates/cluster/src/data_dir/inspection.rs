@@ -6,7 +6,8 @@ use catga_host::{Files, Lock};
 use catga_journal::segment::{FileKind, SegmentError, read_whole};
 use catga_journal::{DumpedEffect, FileReport, dump_history, verify_history};
 
-use super::{DataDir, DataDirError, IDENTITY, Identity, LOCK};
+use super::{CHARTER, DataDir, DataDirError, IDENTITY, Identity, LOCK};
+use crate::Charter;
 use crate::storage::{read_entries, verify_log, verify_snapshots};
 
 /// A data directory as it is looked at from outside: nothing in it is changed, and no node uses it
@@ -59,11 +60,23 @@ impl Inspection {
             format!("node `{}`, incarnation {:x}", identity.name, identity.incarnation)
         });
         let mut reports = vec![FileReport::new(self.dir.join(IDENTITY), identity)];
+        reports.extend(self.verify_charter());
         reports.extend(verify_log(files, &self.dir.join("log")));
         reports.extend(verify_snapshots(files, &self.dir.join("snapshots")));
         reports.extend(verify_history(&self.files, &self.dir.join("journal")));
         reports.extend(self.verify_views());
         reports
+    }
+
+    fn verify_charter(&self) -> Option<FileReport> {
+        let path = self.dir.join(CHARTER);
+        let found = Charter::read(&*self.files, &path).transpose()?;
+        let found = found.map(|charter| {
+            let names: Vec<_> = charter.members.keys().map(ToString::to_string).collect();
+            let (cluster, life) = (&charter.cluster, charter.incarnation);
+            format!("cluster `{cluster}` of {}, incarnation {life:x}", names.join(", "))
+        });
+        Some(FileReport::new(path, found))
     }
 
     fn verify_views(&self) -> Vec<FileReport> {
@@ -94,7 +107,11 @@ impl Inspection {
             .as_ref()
             .map_err(|error| Fault::new(catga_core::FaultCode::Unreadable, error.to_string()))?;
         let entries = read_entries(&*self.files, &self.dir.join("log")).map_err(Fault::from)?;
+        let charter = Charter::read(&*self.files, &self.dir.join(CHARTER));
+        let charter = charter
+            .map_err(|error| Fault::new(catga_core::FaultCode::Unreadable, error.to_string()))?;
+        let incarnation = charter.map_or(identity.incarnation, |charter| charter.incarnation);
         let (journal, entries) = (self.dir.join("journal"), entries.into_iter().map(Ok));
-        dump_history(&self.files, &journal, identity.incarnation, entries, each)
+        dump_history(&self.files, &journal, incarnation, entries, each)
     }
 }

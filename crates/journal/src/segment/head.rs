@@ -41,10 +41,12 @@ pub enum FileKind {
     Identity,
     /// A projection as it was folded up to some position.
     View,
+    /// With whom a cluster began.
+    Charter,
 }
 
 impl FileKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Log,
         Self::History,
         Self::Index,
@@ -52,6 +54,7 @@ impl FileKind {
         Self::Snapshot,
         Self::Identity,
         Self::View,
+        Self::Charter,
     ];
 
     const fn code(self) -> u32 {
@@ -63,6 +66,7 @@ impl FileKind {
             Self::Snapshot => 5,
             Self::Identity => 6,
             Self::View => 7,
+            Self::Charter => 8,
         }
     }
 }

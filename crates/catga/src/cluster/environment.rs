@@ -1,0 +1,161 @@
+use std::env;
+use std::net::{IpAddr, SocketAddr};
+
+use super::Cluster;
+use super::member_address::MemberAddress;
+
+/// Environment variables whose values cannot be used, all of them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .faults.join("; "))]
+pub struct EnvironmentError {
+    /// What is wrong with each.
+    pub faults: Vec<String>,
+}
+
+impl Cluster {
+    /// The cluster that the environment describes: `CLUSTER_MEMBERS`, separated by commas, and
+    /// `CLUSTER_ID` (`catga`); and of this node what [`with_env`](Self::with_env) reads.
+    ///
+    /// # Errors
+    /// Every variable that is missing or cannot be used.
+    pub fn from_env() -> Result<Self, EnvironmentError> {
+        Self::read(&variable)
+    }
+
+    /// The same cluster, with what the environment says of this node in place of what was said
+    /// before: `NODE_ID`, `PORT`, `BIND`, `DATA_DIR`, `CLUSTER_ADDRESS` and `CLUSTER_SECRET`.
+    ///
+    /// # Errors
+    /// Every variable that cannot be used.
+    pub fn with_env(self) -> Result<Self, EnvironmentError> {
+        let mut faults = Vec::new();
+        let this = self.of_this_node(&variable, &mut faults);
+        if faults.is_empty() { Ok(this) } else { Err(EnvironmentError { faults }) }
+    }
+
+    fn read(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
+        let mut faults = Vec::new();
+        let members = variable("CLUSTER_MEMBERS").unwrap_or_else(|| {
+            let what = "CLUSTER_MEMBERS is not set: it must name all members, such as \
+                        http://node1:5001,http://node2:5001,http://node3:5001";
+            faults.push(what.to_owned());
+            String::new()
+        });
+        let members = members.split(',').map(str::trim).filter(|member| !member.is_empty());
+        let members: Vec<String> = members.map(ToOwned::to_owned).collect();
+        let id = variable("CLUSTER_ID").unwrap_or_else(|| "catga".to_owned());
+        let this = Self::new(id, members).of_this_node(variable, &mut faults);
+        if faults.is_empty() { Ok(this) } else { Err(EnvironmentError { faults }) }
+    }
+
+    fn of_this_node(
+        mut self,
+        variable: &dyn Fn(&str) -> Option<String>,
+        faults: &mut Vec<String>,
+    ) -> Self {
+        if let Some(name) = variable("NODE_ID") {
+            self = self.name(name);
+        }
+        if let Some(dir) = variable("DATA_DIR") {
+            self = self.data_dir(dir);
+        }
+        if let Some(address) = variable("CLUSTER_ADDRESS") {
+            self = self.address(address);
+        }
+        if let Some(secret) = variable("CLUSTER_SECRET") {
+            self = self.secret(secret);
+        }
+        let mut bad = |name: &str, value: &str, must: &str| {
+            faults.push(format!("the environment variable {name} is `{value}`: it must be {must}"));
+        };
+        let port = variable("PORT").and_then(|value| {
+            let port = value.trim().parse::<u16>();
+            port.map_err(|_| bad("PORT", &value, "a port number from 0 to 65535, such as 5001"))
+                .ok()
+        });
+        let bind = variable("BIND").and_then(|value| {
+            let bind = value.trim().parse::<IpAddr>();
+            bind.map_err(|_| bad("BIND", &value, "an IP address, such as 0.0.0.0 for all")).ok()
+        });
+        if port.is_some() || bind.is_some() {
+            self.listen = self.listening_at(port, bind).or(self.listen);
+        }
+        self
+    }
+
+    /// Where to listen, if `port` and `bind` say enough: the rest is as its address among the
+    /// members wants it.
+    fn listening_at(&self, port: Option<u16>, bind: Option<IpAddr>) -> Option<SocketAddr> {
+        let port = port.or(self.listen.map(|at| at.port()));
+        let members: Vec<_> =
+            self.members.iter().filter_map(|member| MemberAddress::read(member).ok()).collect();
+        let with_port = port.map(|port| {
+            let ip = bind.or(self.listen.map(|at| at.ip())).unwrap_or([127, 0, 0, 1].into());
+            Self { listen: Some(SocketAddr::new(ip, port)), ..self.clone() }
+        });
+        let own = with_port.as_ref().unwrap_or(self).own(&members, &mut Vec::new());
+        let port = port.or(own.as_ref().map(MemberAddress::port))?;
+        let ip = match (bind, own) {
+            (Some(ip), _) => ip,
+            (None, Some(own)) => Self { listen: None, ..self.clone() }.listening(&own).ip(),
+            (None, None) => [127, 0, 0, 1].into(),
+        };
+        Some(SocketAddr::new(ip, port))
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEMBERS: &str = "http://node1:5001,http://node2:5001, http://node3:5001";
+
+    fn read(variables: &'static [(&'static str, &'static str)]) -> Result<Cluster, String> {
+        let find = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name)?;
+            Some(found.1.to_owned())
+        };
+        Cluster::read(&find).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_node_is_found_among_the_members_by_its_name_or_its_port() {
+        let own = |cluster: &Cluster| {
+            let mut faults = Vec::new();
+            let members = cluster.members(&mut faults);
+            let own = cluster.own(&members, &mut faults);
+            assert!(own.is_none() || faults.is_empty(), "{faults:?}");
+            own.map(|own| (own.to_string(), cluster.listening(&own).to_string()))
+        };
+        let of = |own: &str, at: &str| Some((own.to_owned(), at.to_owned()));
+        let named = read(&[("CLUSTER_MEMBERS", MEMBERS), ("NODE_ID", "node2")]).expect("read");
+        assert_eq!(own(&named), of("node2:5001", "0.0.0.0:5001"));
+        let unnamed = read(&[("CLUSTER_MEMBERS", MEMBERS), ("NODE_ID", "other")]).expect("read");
+        assert_eq!(own(&unnamed), None);
+        let local = "http://localhost:5001,http://localhost:5002";
+        let local = Cluster::new("c", local.split(',')).name("node2");
+        let by_port = local.clone().listen(([127, 0, 0, 1], 5002).into());
+        assert_eq!(own(&by_port), of("localhost:5002", "127.0.0.1:5002"));
+        assert_eq!(own(&local), None, "its port is not known");
+        let bound = read(&[
+            ("CLUSTER_MEMBERS", "http://localhost:5001,http://localhost:5002"),
+            ("PORT", "5002"),
+        ]);
+        assert_eq!(own(&bound.expect("read")), of("localhost:5002", "127.0.0.1:5002"));
+        let everywhere =
+            read(&[("CLUSTER_MEMBERS", MEMBERS), ("NODE_ID", "node3"), ("BIND", "10.0.0.3")]);
+        assert_eq!(own(&everywhere.expect("read")), of("node3:5001", "10.0.0.3:5001"));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let error = read(&[("PORT", "http"), ("BIND", "here")]).expect_err("nothing fits");
+        for wrong in ["CLUSTER_MEMBERS", "PORT", "BIND"] {
+            assert!(error.contains(wrong), "{error}");
+        }
+    }
+}

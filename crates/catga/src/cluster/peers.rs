@@ -1,0 +1,96 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use catga_cluster::{CallError, Member, Peer, Peers, RaftLog, Serve, Standing, Topic};
+use catga_core::NodeName;
+use catga_host::{BoxFuture, Connection};
+use catga_journal::Replica;
+use catga_runtime::{MemberState, MemberStatus, PeerCalls, PeerError, PeerRequests};
+
+/// The way to the other members: their links, and the log that knows who they are.
+pub(super) struct ClusterPeers {
+    member: Arc<Member>,
+    replica: Arc<Replica<RaftLog>>,
+}
+
+impl ClusterPeers {
+    pub(super) fn new(member: Arc<Member>, replica: Arc<Replica<RaftLog>>) -> Self {
+        Self { member, replica }
+    }
+}
+
+impl PeerCalls for ClusterPeers {
+    fn call(
+        &self,
+        to: &NodeName,
+        request: Bytes,
+        within: Duration,
+    ) -> BoxFuture<'static, Result<Bytes, PeerError>> {
+        let Some(recipient) = self.replica.log().recipient(to) else {
+            let why = format!("{to} is no member of the cluster");
+            return Box::pin(std::future::ready(Err(PeerError::NotSent(why))));
+        };
+        let links = self.member.links();
+        let call = links.call(&recipient, Topic::Application, vec![request], within);
+        Box::pin(async move {
+            call.await.map_err(|error| match error {
+                CallError::NotSent(why) => PeerError::NotSent(why),
+                error => PeerError::Unknown(error.to_string()),
+            })
+        })
+    }
+
+    fn serve(&self, handler: Arc<dyn PeerRequests>) {
+        self.member.serve(Arc::new(Answering(handler)));
+    }
+
+    fn members(&self) -> Vec<MemberStatus> {
+        let members = self.replica.log().roster().into_iter().map(|member| {
+            let state = match member.standing {
+                Standing::Available => MemberState::Available,
+                Standing::Lagging => MemberState::Lagging,
+                _ => MemberState::Unreachable,
+            };
+            let status = MemberStatus::new(member.name, state, member.leads);
+            status.with_endpoint(format!("http://{}", member.address))
+        });
+        members.collect()
+    }
+
+    fn accept(&self, connection: Connection) -> BoxFuture<'static, ()> {
+        let links = self.member.links().clone();
+        Box::pin(async move { links.accept(connection).await })
+    }
+
+    fn hand_over(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            match self.replica.log().hand_over().await {
+                Ok(handed) => tracing::info!(?handed, "handed over"),
+                Err(fault) => tracing::warn!(%fault, "leadership was not handed over"),
+            }
+        })
+    }
+}
+
+/// Answers what the nodes of the cluster ask of the application.
+struct Answering(Arc<dyn PeerRequests>);
+
+impl Serve for Answering {
+    fn serve(
+        &self,
+        from: &Peer,
+        _: Topic,
+        request: Bytes,
+    ) -> BoxFuture<'static, Result<Bytes, String>> {
+        let answer = self.0.handle(&from.name, request);
+        Box::pin(async move { Ok(answer.await) })
+    }
+}
+
+impl fmt::Debug for ClusterPeers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterPeers").field("member", &self.member).finish_non_exhaustive()
+    }
+}

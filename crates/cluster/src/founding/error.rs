@@ -1,0 +1,102 @@
+use std::fmt;
+use std::time::Duration;
+
+use catga_core::{Fault, FaultCode, NodeName};
+use catga_journal::segment::SegmentError;
+
+/// Why a node takes no part in the founding of its cluster.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FoundingError {
+    /// Another member was given other members.
+    #[error(
+        "node {name} was given the members {}, and this node {}: give every node the same",
+        Listed(theirs),
+        Listed(ours)
+    )]
+    Disagree {
+        /// The other.
+        name: NodeName,
+        /// What it was given.
+        theirs: Vec<String>,
+        /// What this node was given.
+        ours: Vec<String>,
+    },
+    /// Two members have one name.
+    #[error("two members are called {name}: give each a NODE_ID of its own")]
+    SameName {
+        /// The name.
+        name: NodeName,
+    },
+    /// A member will not have this node, or this node will not have it.
+    #[error("there is no link to the member at {address}: {why}")]
+    Refused {
+        /// Where the member is.
+        address: String,
+        /// Why there is no link.
+        why: String,
+    },
+    /// The cluster knows a node of this name with other data.
+    #[error(
+        "the cluster knows node {name} with other data than this directory holds: what it had \
+         acknowledged is gone, so it may not vote again under this name. Start it with its data; or \
+         give it another name and an empty directory, and let it join in its place"
+    )]
+    LostItsData {
+        /// This node's name.
+        name: NodeName,
+    },
+    /// The data directory belongs to another cluster.
+    #[error(
+        "the data directory belongs to cluster `{found}`, and this is a node of `{expected}`: give \
+         it a directory of its own"
+    )]
+    OfAnother {
+        /// What the directory says.
+        found: String,
+        /// What the node was told.
+        expected: String,
+    },
+    /// This node has founded its cluster with others already.
+    #[error(
+        "this node holds another charter of cluster `{cluster}`: its members are {}",
+        Listed(members)
+    )]
+    FoundedBefore {
+        /// The cluster's id.
+        cluster: String,
+        /// The names of those with whom it did.
+        members: Vec<String>,
+    },
+    /// Not all members were there in time.
+    #[error("after {waited:?} the cluster has not begun: {}", missing.join("; "))]
+    Missing {
+        /// How long this node waited.
+        waited: Duration,
+        /// Who is missing, and why.
+        missing: Vec<String>,
+    },
+    /// The charter cannot be read or written.
+    #[error(transparent)]
+    File(#[from] SegmentError),
+}
+
+/// Addresses or names as people read them.
+struct Listed<'a>(&'a [String]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+impl From<FoundingError> for Fault {
+    fn from(error: FoundingError) -> Self {
+        let code = match &error {
+            FoundingError::File(file) if file.is_full() => FaultCode::StorageFull,
+            FoundingError::File(_) => FaultCode::Unreadable,
+            _ => FaultCode::LogUnavailable,
+        };
+        Self::new(code, error.to_string())
+    }
+}

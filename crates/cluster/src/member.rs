@@ -1,0 +1,198 @@
+//! A node with peers, on a data directory.
+
+mod desk;
+mod options;
+
+use std::fmt;
+use std::sync::Arc;
+
+use catga_core::{Fault, FaultCode};
+use catga_host::{Host, timeout};
+use catga_journal::{Journal, Log, Replica};
+
+use self::desk::Desk;
+pub use self::options::MemberOptions;
+use crate::founding::{Founder, found};
+use crate::joining::{Admission, Joined, join};
+use crate::opening::{on_a_thread, open_journal};
+use crate::{Address, Charter, DataDir, Links, Options, Peer, RaftLog, Serve};
+
+/// A node among its peers, which reach it from now on; its journal is not open yet.
+///
+/// Peers' connections are given to the [links](Self::links). When the last clone of those and the
+/// journal are gone, nothing of the node is left.
+pub struct Member {
+    host: Arc<dyn Host>,
+    options: MemberOptions,
+    dir: DataDir,
+    me: Peer,
+    founder: Founder,
+    links: Links,
+    desk: Arc<Desk>,
+}
+
+impl Member {
+    /// Takes the data directory, and makes the links of the node that `options` describe. Nobody is
+    /// dialled yet.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the directory, named; nothing was changed in it then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the directory back.
+    pub async fn prepare(host: Arc<dyn Host>, options: MemberOptions) -> Result<Self, Fault> {
+        on_a_thread(&host.clone(), Self::prepare_on_this_thread(host, options)).await
+    }
+
+    async fn prepare_on_this_thread(
+        host: Arc<dyn Host>,
+        options: MemberOptions,
+    ) -> Result<Self, Fault> {
+        let dir = DataDir::open(&host, &options.data.dir, &options.data.replica.node).await?;
+        let identity = dir.identity();
+        let me = Peer { name: identity.name.clone(), id: identity.id, store: identity.store };
+        let files = (dir.files(), dir.charter());
+        let cluster = options.cluster.clone();
+        let members = options.members.iter().map(ToString::to_string).collect();
+        let founder = Founder::open(Arc::clone(&host), files, me.clone(), cluster, members);
+        let founder = founder.map_err(Fault::from).inspect_err(|_| dir.release())?;
+        let links = Links::new(Arc::clone(&host), options.link_options(me.clone()));
+        let desk = Arc::new(Desk::new(founder.clone()));
+        links.serve(Arc::clone(&desk) as Arc<dyn Serve>);
+        Ok(Self { host, options, dir, me, founder, links, desk })
+    }
+
+    /// The links to its peers.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Where it keeps its data.
+    pub fn dir(&self) -> &DataDir {
+        &self.dir
+    }
+
+    /// Hands requests of the topic [`Application`](crate::Topic::Application) to `handler`; those
+    /// that came before were refused. It is set once.
+    pub fn serve(&self, handler: Arc<dyn Serve>) {
+        self.desk.set_application(handler);
+    }
+
+    /// Opens the journal: founds the cluster with the other members if it is new, or takes the
+    /// node's place in it, or joins it.
+    ///
+    /// When this returns the node takes part; what the others have acknowledged meanwhile may still
+    /// be on its way.
+    ///
+    /// # Errors
+    /// What is wrong with the data, or with the members; see
+    /// [`FoundingError`](crate::FoundingError).
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends what was started. What was agreed with others stays.
+    pub async fn open(&self) -> Result<Arc<Replica<RaftLog>>, Fault> {
+        let opened = self.take_part().await;
+        opened.inspect_err(|_| self.dir.release())
+    }
+
+    async fn take_part(&self) -> Result<Arc<Replica<RaftLog>>, Fault> {
+        let Self { host, options, dir, .. } = self;
+        self.links.connect_to(&options.members);
+        let begun = self.keeps_a_log()?;
+        if begun && self.founder.charter().is_none() {
+            // It was a process of its own so far, and others may join it now.
+            let incarnation = dir.identity().incarnation;
+            let (cluster, own) = (&options.cluster, &options.address);
+            let charter = Charter::of_one(cluster, incarnation, &self.me, own);
+            self.founder.adopt(&charter).await?;
+        }
+        let (own, patience) = (&options.address, options.patience);
+        let charter = found(&**host, &self.links, &self.founder, own, begun, patience).await?;
+        let mut raft = Options::new(self.me.id, host.random());
+        raft.election_timeout = options.election_timeout;
+        raft.heartbeat_interval = options.heartbeat_interval;
+        let replica = {
+            let (host, dir, data) = (Arc::clone(host), dir.clone(), options.data.clone());
+            let (incarnation, links) = (charter.incarnation, Some(self.links.clone()));
+            let open =
+                async move { open_journal(&host, &dir, data, incarnation, raft, links).await };
+            on_a_thread(&self.host, open).await?
+        };
+        let joined = self.join(&replica, &charter).await;
+        if let Err(fault) = joined {
+            // Why the journal stopped says more than that the log did.
+            let fault = replica.failure().unwrap_or(fault);
+            replica.log().shutdown().await;
+            return Err(fault);
+        }
+        Ok(replica)
+    }
+
+    /// Brings the node into the cluster that is open here.
+    async fn join(&self, replica: &Arc<Replica<RaftLog>>, charter: &Charter) -> Result<(), Fault> {
+        let Self { host, options, me, .. } = self;
+        let log = replica.log();
+        let members = options.members.iter().map(ToString::to_string).collect();
+        let admission = Admission::new(log.raft().clone(), members);
+        self.desk.set_log(log.serve(), admission.clone());
+        if charter.first() == Some(&me.name) {
+            log.initialize_if_new(charter.nodes()).await?;
+        }
+        let founders = charter.members.values().map(|member| Address::from(&*member.address));
+        let mut others: Vec<Address> = options.members.iter().cloned().chain(founders).collect();
+        others.sort();
+        others.dedup();
+        self.links.connect_to(&others);
+        let join = {
+            let (host, links, me) = (Arc::clone(host), self.links.clone(), me.clone());
+            let own = options.address.clone();
+            async move { join(&*host, &links, &me, &own, &others, &admission).await }
+        };
+        if charter.members.contains_key(&me.name) {
+            // It has its place, whoever is there. Where it is reached may be news to the others.
+            let known = async move {
+                if let Err(error) = join.await {
+                    tracing::error!(%error, "the cluster does not know this node");
+                }
+            };
+            drop(host.spawn("joining", Box::pin(known)));
+            return Ok(());
+        }
+        tracing::info!(cluster = options.cluster, "joining");
+        match timeout(&**host, options.patience, join).await {
+            Ok(joined) => {
+                match joined? {
+                    Joined::Voter => tracing::info!("joined with a vote"),
+                    Joined::Learner => tracing::info!("joined without a vote"),
+                }
+                Ok(())
+            }
+            Err(_) => {
+                let message = format!(
+                    "within {:?} no leader has taken this node into the cluster: a quorum of it \
+                     must run",
+                    options.patience
+                );
+                Err(Fault::new(FaultCode::LogUnavailable, message))
+            }
+        }
+    }
+
+    /// True if this node has ever had a log, and so a place in some cluster.
+    fn keeps_a_log(&self) -> Result<bool, Fault> {
+        let log = self.dir.log();
+        let names = self.dir.files().list(&log).map_err(|source| {
+            Fault::from(crate::DataDirError::Unusable { dir: log.clone(), source })
+        })?;
+        Ok(!names.is_empty())
+    }
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member")
+            .field("me", &self.me)
+            .field("cluster", &self.options.cluster)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! What opens the journal of a node on its data directory, whoever its peers are.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use catga_core::{Fault, FaultCode};
+use catga_host::{BoxFuture, Host};
+use catga_journal::{Applier, CheckpointPace, DiskOptions, Replica, ReplicaOptions};
+use tokio::sync::oneshot;
+
+use crate::no_peers::NoPeers;
+use crate::{
+    DataDir, Ground, Links, LogStorage, Options, Peers, RaftLog, SnapshotFiles, StorageOptions,
+    Store,
+};
+
+/// What a node keeps, and how.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DataOptions {
+    /// Where it keeps its data.
+    pub dir: PathBuf,
+    /// The files of its log.
+    pub storage: StorageOptions,
+    /// How often checkpoints are made.
+    pub pace: CheckpointPace,
+    /// How its journal works. Incarnation and disk follow from `dir`.
+    pub replica: ReplicaOptions,
+}
+
+impl DataOptions {
+    /// The usual options for a node called `name` in `dir`.
+    pub fn new(name: catga_core::NodeName, dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            storage: StorageOptions::default(),
+            pace: CheckpointPace::default(),
+            replica: ReplicaOptions::new(name),
+        }
+    }
+}
+
+/// Runs `open` on a thread of its own: it reads the log and the last checkpoint, which may take
+/// long.
+pub(crate) async fn on_a_thread<T: Send + 'static>(
+    host: &Arc<dyn Host>,
+    open: impl Future<Output = Result<T, Fault>> + Send + 'static,
+) -> Result<T, Fault> {
+    let (opened, done) = oneshot::channel();
+    let start = async move {
+        // Whoever asked may have gone.
+        let _ = opened.send(open.await);
+    };
+    let task = host.spawn_thread("open", Box::pin(start));
+    let done = done.await;
+    done.unwrap_or_else(|_| Err(Fault::internal(format!("opening the data panicked: {task:?}"))))
+}
+
+/// The journal of the `incarnation` on `dir`, whose log takes part in the cluster as `raft` says, by
+/// `links` if it has peers.
+///
+/// Where this fails, the directory is free again.
+pub(crate) async fn open_journal(
+    host: &Arc<dyn Host>,
+    dir: &DataDir,
+    options: DataOptions,
+    incarnation: u64,
+    raft: Options,
+    links: Option<Links>,
+) -> Result<Arc<Replica<RaftLog>>, Fault> {
+    let DataOptions { dir: _, storage, pace, replica } = options;
+    let log = LogStorage::open(host, dir.files(), &dir.log(), storage).await;
+    let log = log.inspect_err(|_| dir.release())?;
+    let peers: Arc<dyn Peers> = match &links {
+        Some(links) => Arc::new(links.clone()),
+        None => Arc::new(NoPeers),
+    };
+    let ground = Arc::new(OnDisk { log: log.clone(), dir: dir.clone(), links });
+    let disk = DiskOptions::new(dir.files(), dir.journal()).with_pace(pace);
+    let replica = replica.with_incarnation(incarnation).with_disk(disk);
+    let opened = Replica::open(Arc::clone(host), replica, async |applier| {
+        let snapshots = SnapshotFiles::open(host, dir.files(), dir.snapshots(), applier.applied());
+        let store = Store {
+            snapshots: Arc::new(snapshots.map_err(Fault::from)?),
+            ground: Arc::clone(&ground) as Arc<dyn Ground>,
+            log: log.clone(),
+        };
+        let log = RaftLog::open(host, raft, store, peers, Box::new(applier)).await;
+        log.map_err(|error| Fault::new(FaultCode::LogUnavailable, error.to_string()))
+    });
+    match opened.await {
+        Ok(replica) => Ok(replica),
+        Err(fault) => {
+            // Whoever mends what is wrong may start again at once.
+            ground.close().await;
+            Err(fault)
+        }
+    }
+}
+
+/// A log in a data directory, and the links that it was reached by.
+struct OnDisk {
+    log: LogStorage,
+    dir: DataDir,
+    links: Option<Links>,
+}
+
+impl Ground for OnDisk {
+    fn is_full(&self) -> bool {
+        self.log.is_full()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.log.shutdown().await;
+            if let Some(links) = &self.links {
+                links.leave().await;
+            }
+            self.dir.release();
+        })
+    }
+}
