@@ -85,6 +85,7 @@ impl<S: State> Engine<S> {
         self.wall = self.wall.max(entry.wall);
         self.keys.purge(self.time_ms, &self.limits);
         self.rolling.begin(raw);
+        let before = self.offset;
         for effect in &entry.effects {
             let verdict = match self.decide(effect, entry.engine) {
                 Ok(()) => self.count(effect, &mut out.versions),
@@ -93,7 +94,7 @@ impl<S: State> Engine<S> {
             self.rolling.verdict(verdict);
             out.verdicts.push(verdict);
         }
-        self.rolling.end();
+        self.rolling.end(self.offset > before);
         Ok(())
     }
 
@@ -135,9 +136,10 @@ impl<S: State> Engine<S> {
         self.wall
     }
 
-    /// A hash over every entry that was applied and what came of it: the bytes, the verdicts, the
-    /// versions of events, and what records became. Equal on two nodes if and only if (up to
-    /// collisions of 64 bits) they applied the same.
+    /// A hash over every entry that was applied and of which something counted, and what came of
+    /// it: the bytes, the verdicts, the versions of events, and what records became. Equal on two
+    /// nodes that are at the same offset if and only if (up to collisions of 64 bits) they hold the
+    /// same.
     pub fn hash(&self) -> u64 {
         self.rolling.hash()
     }

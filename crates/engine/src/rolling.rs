@@ -6,20 +6,24 @@ use crate::{Rejection, Verdict};
 
 /// One hash over everything that was applied, so that two nodes can compare what they hold.
 ///
-/// It covers, chained entry by entry: the entry's bytes as they stood in the log, the verdict on
-/// each effect, the version that each event got, and what each record became. The bytes alone
-/// would only show that two nodes read the same; the rest is what came out of their states, so a
-/// head or an id that differs is seen as soon as something is decided by it.
+/// It covers, chained over the entries in which something counted: the entry's bytes as they stood
+/// in the log, the verdict on each effect, the version that each event got, and what each record
+/// became. The bytes alone would only show that two nodes read the same; the rest is what came out
+/// of their states, so a head or an id that differs is seen as soon as something is decided by it.
+///
+/// An entry in which nothing counts changes nothing: so there is one hash for each offset.
 #[derive(Clone, Debug)]
 pub(crate) struct Rolling {
     hash: u64,
+    /// What the hash will be, without the outcome, if something of the current entry counts.
+    begun: u64,
     /// What the current entry gave so far; kept to be used again.
     outcome: Vec<u8>,
 }
 
 impl Rolling {
     pub(crate) fn new(hash: u64) -> Self {
-        Self { hash, outcome: Vec::new() }
+        Self { hash, begun: hash, outcome: Vec::new() }
     }
 
     pub(crate) fn hash(&self) -> u64 {
@@ -27,7 +31,7 @@ impl Rolling {
     }
 
     pub(crate) fn begin(&mut self, raw: &[u8]) {
-        self.hash = xxh3_64_with_seed(raw, self.hash);
+        self.begun = xxh3_64_with_seed(raw, self.hash);
         self.outcome.clear();
     }
 
@@ -51,8 +55,11 @@ impl Rolling {
         }
     }
 
-    pub(crate) fn end(&mut self) {
-        self.hash = xxh3_64_with_seed(&self.outcome, self.hash);
+    /// The entry is decided; whether anything of it counted.
+    pub(crate) fn end(&mut self, counted: bool) {
+        if counted {
+            self.hash = xxh3_64_with_seed(&self.outcome, self.begun);
+        }
     }
 
     fn tagged(&mut self, tag: u8, first: u64, second: u64) {

@@ -365,6 +365,29 @@ fn the_engine_is_raised_only_as_far_as_the_entry_says() {
 }
 
 #[test]
+fn there_is_one_hash_for_each_offset() {
+    let mut bench = Bench::open(small());
+    let mut out = catga_engine::Applied::default();
+    let entry = Entry {
+        effects: vec![Effect { events: vec![event("x", &[])], ..effect(1) }],
+        ..Entry::default()
+    };
+    bench.engine.apply(&entry, b"first", &mut out).expect("this version");
+    let once = (bench.engine.offset(), bench.engine.hash());
+    // The same again counts for nothing, and so it leaves no trace.
+    bench.engine.apply(&entry, b"second", &mut out).expect("this version");
+    assert!(
+        matches!(out.verdicts[..], [catga_engine::Verdict::Duplicate { .. }]),
+        "{:?}",
+        out.verdicts
+    );
+    assert_eq!((bench.engine.offset(), bench.engine.hash()), once);
+    let other = Entry { effects: vec![effect(2)], ..Entry::default() };
+    bench.engine.apply(&other, b"third", &mut out).expect("this version");
+    assert_ne!(bench.engine.hash(), once.1);
+}
+
+#[test]
 fn the_hash_covers_what_came_of_an_entry() {
     // The same bytes for both, but one knows the stream already.
     let entry = Entry {
