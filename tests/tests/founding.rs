@@ -195,6 +195,40 @@ fn a_voter_that_lost_its_data_is_refused_under_its_name() {
     });
 }
 
+#[test]
+fn a_node_that_starts_waits_for_a_leader_whose_disk_is_full() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 3);
+        // A disk that is full shows when the next segment is to be made.
+        let data = || catga::DataDir::new("/data").segment_bytes(4096);
+        let cluster = |number| machines.cluster(number, 3).data_dir(data());
+        let start = |number| machines.start(number, cluster(number));
+        let started = futures_util::future::join_all((0..3).map(start)).await;
+        let mut nodes: Vec<_> = started.into_iter().map(|node| node.expect("starts")).collect();
+        order(&nodes[0], "alice").await;
+        let leads = |node: &Node| node.cluster().status().is_leader;
+        let leader = nodes.iter().position(leads).expect("one leads");
+        let other = (leader + 1) % 3;
+        drop(nodes.remove(other));
+        machines.host(other).crash().await;
+        let disk = machines.host(leader).disk();
+        disk.set_capacity(disk.used_bytes());
+        // Until the log has used up what it had reserved.
+        let third = nodes.iter().find(|node| !leads(node)).expect("one follows").clone();
+        let mut placed = 0;
+        while third.send(CreateOrder::for_customer("bob")).await.is_ok() {
+            placed += 1;
+        }
+        let room = async {
+            machines.host(other).advance(ms(2_000)).await;
+            disk.set_capacity(u64::MAX >> 16);
+        };
+        let (started, ()) = tokio::join!(start(other), room);
+        let started = started.expect("it waits until there is room");
+        assert_eq!(count(&started, "bob").await, placed);
+    });
+}
+
 /// Starts node 1 and 2 of three with clusters that do not fit; what each says of it.
 async fn disagreeing(
     test: &VirtualHost,

@@ -1,11 +1,14 @@
 use std::time::Duration;
 
-use catga_core::{AttemptId, Fault, FaultCode, MessageId, NodeName, SessionId, Timestamp};
+use catga_core::{AttemptId, Fault, FaultCode, MessageId, NodeName, Outcome, SessionId, Timestamp};
 use catga_engine::{Directive, Effect, Verdict};
 use catga_host::{Host, timeout};
 use catga_journal::Journal;
 
 use super::{End, Means, Place, Search, effect_request, goes_on_after};
+
+/// How soon a leader is asked again that could not take a session.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Opens the session of this start of `node` in the journal; through whoever leads, where `means`
 /// says how to find it.
@@ -60,24 +63,59 @@ fn opened(verdict: Verdict) -> Result<u64, Fault> {
 async fn anywhere(means: Means<'_>, effect: Effect, start_wait: Duration) -> Result<u64, Fault> {
     let Means { host, journal, deadlines, node, .. } = means;
     let until = host.now().saturating_add(start_wait);
-    let counted = journal.counted(effect.id, None, effect.payload_hash);
-    let mut search = Search::new(means, counted, until);
     if journal.leadership().leader.is_none() {
         tracing::info!(%node, "waiting for a leader");
     }
     let offset = loop {
+        match at_a_leader(means, &effect, until, start_wait).await {
+            // The leader's disk is full, or it has too much to do: that passes.
+            Err(fault) if may_pass(&fault) && host.now().saturating_add(AGAIN_AFTER) < until => {
+                tracing::info!(%node, %fault, "not taken in yet");
+                host.sleep(AGAIN_AFTER).await;
+            }
+            opened => break opened?,
+        }
+    };
+    let applied = journal.applied().reach(catga_core::Offset(offset));
+    match deadlines.by(until, applied).await {
+        Ok(true) => Ok(offset),
+        // Why the journal stopped says more than that it did not come so far.
+        _ => Err(journal.failure().unwrap_or_else(|| {
+            let has = journal.applied().get();
+            let message = format!(
+                "this node has not caught up with the cluster within {start_wait:?}: it applied up \
+                 to offset {has} and needs {offset}"
+            );
+            Fault::new(FaultCode::Starting, message)
+        })),
+    }
+}
+
+fn may_pass(fault: &Fault) -> bool {
+    fault.is_retryable() && fault.outcome() == Outcome::NotExecuted
+}
+
+/// Opens it through whoever leads; where it stands then.
+async fn at_a_leader(
+    means: Means<'_>,
+    effect: &Effect,
+    until: Duration,
+    start_wait: Duration,
+) -> Result<u64, Fault> {
+    let Means { host, journal, deadlines, .. } = means;
+    let counted = journal.counted(effect.id, None, effect.payload_hash);
+    let mut search = Search::new(means, counted, until);
+    loop {
         match search.place().await {
             Ok(Place::Here) => {
                 let committed = deadlines.by(until, journal.commit(effect.clone())).await;
                 match committed {
-                    Ok(Ok(committed)) => break opened(committed.verdict)?,
+                    Ok(Ok(committed)) => return opened(committed.verdict),
                     Ok(Err(fault)) if goes_on_after(&fault) => search.failed_here(&fault),
                     Ok(Err(fault)) => return Err(fault),
                     Err(_) => {
-                        return Err(no_leader(
-                            start_wait,
-                            "this node leads and no majority answers",
-                        ));
+                        let why = "this node leads and no majority answers";
+                        return Err(no_leader(start_wait, why));
                     }
                 }
             }
@@ -89,26 +127,14 @@ async fn anywhere(means: Means<'_>, effect: Effect, start_wait: Duration) -> Res
                         let offset = answered.offset.ok_or_else(|| {
                             Fault::internal("the leader opened a session without saying where")
                         })?;
-                        break offset.0;
+                        return Ok(offset.0);
                     }
                     Ok(None) => {}
-                    Err(end) => break ended(end, start_wait)?,
+                    Err(end) => return ended(end, start_wait),
                 }
             }
-            Err(end) => break ended(end, start_wait)?,
+            Err(end) => return ended(end, start_wait),
         }
-    };
-    let applied = journal.applied().reach(catga_core::Offset(offset));
-    match deadlines.by(until, applied).await {
-        Ok(true) => Ok(offset),
-        _ => Err(Fault::new(
-            FaultCode::Starting,
-            format!(
-                "this node has not caught up with the cluster within {start_wait:?}: it applied up \
-                 to offset {} and needs {offset}",
-                journal.applied().get()
-            ),
-        )),
     }
 }
 
