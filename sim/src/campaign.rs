@@ -117,11 +117,13 @@ fn check_coverage(total: Exercised, options: &Options) -> Result<()> {
 
 fn again(seed: u64, options: &Options) -> String {
     let bug = options.bug.map_or_else(String::new, |bug| format!(" --bug {}", name_of(bug)));
-    format!("cargo xtask sim --seed {seed} --ticks {}{bug} --lines", options.ticks)
+    let (nodes, ticks) = (options.nodes, options.ticks);
+    format!("cargo xtask sim --nodes {nodes} --seed {seed} --ticks {ticks}{bug} --lines")
 }
 
 fn one(seed: u64, options: &Options) -> Result<Told> {
     let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--nodes", &options.nodes.to_string()]);
     command.args(["--json", "--seed", &seed.to_string(), "--ticks", &options.ticks.to_string()]);
     if let Some(bug) = options.bug {
         command.args(["--bug", name_of(bug)]);

@@ -1,5 +1,6 @@
 use std::ops::AddAssign;
 
+use catga::{Position, ReadLevel};
 use catga_testkit::disk::Counts;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,14 @@ pub struct Exercised {
     pub not_executed: u64,
     /// Faults that left the outcome unknown.
     pub unknown: u64,
+    /// Commands that nobody answered, as when the node died.
+    pub unanswered: u64,
+    /// Commands that were refused, as what was cancelled already.
+    pub refused: u64,
+    /// Reads of everything that was acknowledged.
+    pub linearizable_reads: u64,
+    /// Reads of what the client had seen at another node.
+    pub session_reads: u64,
     /// Losses of power.
     pub power_cuts: u64,
     /// Deaths of the process alone.
@@ -50,12 +59,41 @@ pub struct Exercised {
     pub lost_writes: u64,
     /// Names that it took.
     pub lost_names: u64,
+    /// What only several nodes go through.
+    pub cluster: ClusterExercised,
+}
+
+/// What only several nodes go through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ClusterExercised {
+    /// Commands that were acknowledged by another node than the leader.
+    pub forwarded: u64,
+    /// Terms in which somebody led.
+    pub leaders: u64,
+    /// Leaders whose process or machine ended.
+    pub leader_ends: u64,
+    /// Times when all lost their power at once.
+    pub all_ended: u64,
+    /// Processes that stood still.
+    pub pauses: u64,
+    /// Nodes that were cut off.
+    pub isolations: u64,
+    /// Links that were cut one way.
+    pub one_way_cuts: u64,
+    /// Links that were broken.
+    pub resets: u64,
+    /// Wall clocks that were set.
+    pub clock_steps: u64,
+    /// Links that became slow.
+    pub late_links: u64,
 }
 
 impl Exercised {
     /// Everything by name, for a table.
-    pub fn rows(&self) -> [(&'static str, u64); 20] {
-        [
+    pub fn rows(&self) -> Vec<(&'static str, u64)> {
+        let one = [
             ("runs", self.runs),
             ("ticks", self.ticks),
             ("acknowledged", self.acknowledged),
@@ -64,6 +102,10 @@ impl Exercised {
             ("reads", self.reads),
             ("not executed", self.not_executed),
             ("unknown", self.unknown),
+            ("unanswered", self.unanswered),
+            ("refused", self.refused),
+            ("linearizable reads", self.linearizable_reads),
+            ("session reads", self.session_reads),
             ("power cuts", self.power_cuts),
             ("kills", self.kills),
             ("orderly stops", self.stops),
@@ -76,12 +118,34 @@ impl Exercised {
             ("torn writes", self.torn_writes),
             ("lost writes", self.lost_writes),
             ("lost names", self.lost_names),
-        ]
+        ];
+        let cluster = self.cluster;
+        // A lone node goes through none of them.
+        let several = [
+            ("forwarded", cluster.forwarded),
+            ("leaders", cluster.leaders),
+            ("ends of a leader", cluster.leader_ends),
+            ("ends of all", cluster.all_ended),
+            ("pauses", cluster.pauses),
+            ("isolated nodes", cluster.isolations),
+            ("one-way cuts", cluster.one_way_cuts),
+            ("broken links", cluster.resets),
+            ("clock steps", cluster.clock_steps),
+            ("slow links", cluster.late_links),
+        ];
+        let is_cluster = cluster != ClusterExercised::default();
+        one.into_iter().chain(several.into_iter().filter(|_| is_cluster)).collect()
     }
 
     /// The names of what never happened.
     pub fn missing(&self) -> Vec<&'static str> {
         self.rows().into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
+    }
+
+    pub(crate) fn read(&mut self, level: ReadLevel, seen: Option<Position>) {
+        self.reads += 1;
+        self.linearizable_reads += u64::from(level == ReadLevel::Linearizable);
+        self.session_reads += u64::from(seen.is_some());
     }
 
     pub(crate) fn count(&mut self, end: End) {
@@ -111,6 +175,10 @@ impl AddAssign for Exercised {
             reads,
             not_executed,
             unknown,
+            unanswered,
+            refused,
+            linearizable_reads,
+            session_reads,
             power_cuts,
             kills,
             stops,
@@ -123,6 +191,7 @@ impl AddAssign for Exercised {
             torn_writes,
             lost_writes,
             lost_names,
+            cluster,
         } = other;
         self.runs += runs;
         self.ticks += ticks;
@@ -132,6 +201,10 @@ impl AddAssign for Exercised {
         self.reads += reads;
         self.not_executed += not_executed;
         self.unknown += unknown;
+        self.unanswered += unanswered;
+        self.refused += refused;
+        self.linearizable_reads += linearizable_reads;
+        self.session_reads += session_reads;
         self.power_cuts += power_cuts;
         self.kills += kills;
         self.stops += stops;
@@ -144,5 +217,33 @@ impl AddAssign for Exercised {
         self.torn_writes += torn_writes;
         self.lost_writes += lost_writes;
         self.lost_names += lost_names;
+        self.cluster += cluster;
+    }
+}
+
+impl AddAssign for ClusterExercised {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            forwarded,
+            leaders,
+            leader_ends,
+            all_ended,
+            pauses,
+            isolations,
+            one_way_cuts,
+            resets,
+            clock_steps,
+            late_links,
+        } = other;
+        self.forwarded += forwarded;
+        self.leaders += leaders;
+        self.leader_ends += leader_ends;
+        self.all_ended += all_ended;
+        self.pauses += pauses;
+        self.isolations += isolations;
+        self.one_way_cuts += one_way_cuts;
+        self.resets += resets;
+        self.clock_steps += clock_steps;
+        self.late_links += late_links;
     }
 }

@@ -11,15 +11,17 @@
 mod client;
 mod crash_states;
 mod exercised;
+mod history;
 mod ledger;
 mod machine;
 mod nemesis;
 mod run;
+mod trio;
 mod tuning;
 mod violation;
 
 pub use catga_journal::planted::Planted;
 pub use crash_states::{Recorded, record};
-pub use exercised::Exercised;
-pub use run::{Plan, Run, run};
+pub use exercised::{ClusterExercised, Exercised};
+pub use run::{Nodes, Plan, Run, run};
 pub use violation::Violation;

@@ -7,7 +7,7 @@
 mod campaign;
 
 use anyhow::Result;
-use catga_sim::{Plan, Planted, run};
+use catga_sim::{Nodes, Plan, Planted, run};
 use clap::Parser;
 
 /// Runs simulated nodes.
@@ -16,6 +16,9 @@ pub(crate) struct Options {
     /// How many seeds to run
     #[arg(long, default_value_t = 100)]
     seeds: u64,
+    /// How many nodes: 3 that are a cluster, or 1
+    #[arg(long, default_value_t = 3, value_parser = nodes)]
+    nodes: u8,
     /// The first seed
     #[arg(long, default_value_t = 1)]
     from: u64,
@@ -43,6 +46,14 @@ pub(crate) struct Options {
     json: bool,
 }
 
+fn nodes(text: &str) -> Result<u8, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        _ => Err("there are runs of 1 and of 3 nodes".to_owned()),
+    }
+}
+
 fn bug(name: &str) -> Result<Planted, String> {
     let known = |bug: &Planted| campaign::name_of(*bug) == name;
     Planted::ALL.into_iter().find(known).ok_or_else(|| {
@@ -59,7 +70,8 @@ fn main() -> Result<()> {
     if options.lines {
         tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().init();
     }
-    let plan = Plan { seed, ticks: options.ticks, bug: options.bug, lines: options.lines };
+    let nodes = if options.nodes == 1 { Nodes::One } else { Nodes::Three };
+    let plan = Plan { seed, nodes, ticks: options.ticks, bug: options.bug, lines: options.lines };
     let run = run(plan);
     run.lines.iter().for_each(|line| println!("{line}"));
     if options.json {

@@ -4,32 +4,45 @@ use std::time::Duration;
 use catga::prelude::*;
 use catga_core::{Offset, ReadLevel};
 use catga_host::Host;
+use catga_journal::Journal;
 use catga_journal::planted::{self, Planted};
-use catga_journal::{Filter, Journal};
 use catga_testkit::VirtualHost;
 use catga_testkit::disk::Counts;
 use fastrand::Rng;
 use order_cluster::messages::GetCustomerOrders;
 use tokio::sync::Mutex;
 
-use crate::client::Client;
+use crate::client::{Client, Here};
+use crate::history::check_history;
 use crate::ledger::Ledger;
 use crate::machine::{self, Handle};
 use crate::nemesis::{End, plague};
 use crate::tuning::Tuning;
-use crate::{Exercised, Violation};
+use crate::{Exercised, Violation, trio};
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// What everything follows from.
     pub seed: u64,
+    /// How many nodes: one, or three that are a cluster.
+    pub nodes: Nodes,
     /// How many simulated milliseconds, at least.
     pub ticks: u64,
     /// A bug on purpose, to see that it is caught.
     pub bug: Option<Planted>,
     /// Keep the trace's lines.
     pub lines: bool,
+}
+
+/// How many nodes a run has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nodes {
+    /// One, on one machine.
+    One,
+    /// Three, each on a machine of its own.
+    #[default]
+    Three,
 }
 
 /// What came of it.
@@ -45,8 +58,16 @@ pub struct Run {
     pub violation: Option<Violation>,
 }
 
-/// Runs a node through many lives on one machine.
+/// Runs nodes through many lives.
 pub fn run(plan: Plan) -> Run {
+    match plan.nodes {
+        Nodes::One => run_one(plan),
+        Nodes::Three => trio::run(plan),
+    }
+}
+
+/// Runs a node through many lives on one machine.
+fn run_one(plan: Plan) -> Run {
     planted::plant(plan.bug);
     let run = catga_testkit::run(plan.seed, async |host| {
         if plan.lines {
@@ -93,7 +114,7 @@ impl Simulation {
         // Nothing is wrong any more, so it has to serve, and every doubt has an end.
         let (node, handle) = self.start().await?;
         for client in self.clients.clone() {
-            client.lock().await.settle(&node, &*self.host).await?;
+            client.lock().await.settle(&Here(&node), &*self.host).await?;
         }
         self.check(&node, &handle).await?;
         self.ledger.verdict()?;
@@ -157,41 +178,15 @@ impl Simulation {
         self.seen = (offset, hash);
         for client in &self.clients {
             let name = client.lock().await.name().to_owned();
+            let acknowledged = self.ledger.lock().acknowledged(&name);
             let shown = match node.ask(GetCustomerOrders { customer_id: name.clone() }).await {
                 Ok(shown) => shown.orders,
                 Err(Failure::Domain(_)) => Vec::new(),
                 Err(Failure::Fault(error)) => return Err(fault(error)),
             };
-            self.ledger.lock().check(&name, &shown)?;
+            self.ledger.lock().check(&acknowledged, &shown)?;
         }
-        self.check_history(handle).await
-    }
-
-    /// Positions rise, versions have no hole, and no order was created twice.
-    async fn check_history(&self, handle: &Handle) -> Result<(), Violation> {
-        let mut versions = std::collections::BTreeMap::<String, u64>::new();
-        let (mut after, mut last) = (Offset::ZERO, Offset::ZERO);
-        loop {
-            let page = handle.page(after, &Filter::All, 512).await;
-            let page = page.map_err(|fault| Violation::Contradiction(fault.to_string()))?;
-            for event in &page.events {
-                let position = event.meta.position.offset;
-                let version = versions.entry(event.meta.stream.as_str().to_owned()).or_default();
-                *version += 1;
-                if position < last || event.meta.version != *version {
-                    let what = format!("event {} of {:?}", event.meta.version, event.meta.stream);
-                    return Err(Violation::Contradiction(what));
-                }
-                if event.name.as_ref() == "order.created" && *version != 1 {
-                    return Err(Violation::Doubled(format!("{:?}", event.meta.stream)));
-                }
-                last = position;
-            }
-            if page.upto <= after {
-                return Ok(());
-            }
-            after = page.upto;
-        }
+        check_history(&**handle).await
     }
 
     fn report(&self, verdict: Result<(), Violation>) -> Run {

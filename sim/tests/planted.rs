@@ -5,12 +5,12 @@
 
 #![allow(clippy::print_stdout, reason = "which seed caught it is worth reading")]
 
-use catga_sim::{Plan, Planted, run};
+use catga_sim::{Nodes, Plan, Planted, run};
 
 fn is_caught(bug: Planted) {
     let caught = (1..=200).find_map(|seed| {
         // A bug may well end in a panic, which is told as well as any other way.
-        let plan = Plan { seed, ticks: 3_000, bug: Some(bug), lines: false };
+        let plan = Plan { seed, nodes: Nodes::One, ticks: 3_000, bug: Some(bug), lines: false };
         let run = std::panic::catch_unwind(|| run(plan));
         match run {
             Ok(run) => run.violation.map(|violation| (seed, violation.to_string())),

@@ -1,9 +1,9 @@
 //! A fixed share of the seeds; `cargo xtask sim` runs as many as one likes.
 
-use catga_sim::{Exercised, Plan, run};
+use catga_sim::{Exercised, Nodes, Plan, run};
 
 fn plan(seed: u64, ticks: u64) -> Plan {
-    Plan { seed, ticks, bug: None, lines: false }
+    Plan { seed, nodes: Nodes::One, ticks, bug: None, lines: false }
 }
 
 #[test]
@@ -13,7 +13,7 @@ fn no_acknowledged_order_is_lost_or_doubled() {
         let run = run(plan(seed, 3_000));
         assert_eq!(
             run.violation, None,
-            "again: cargo xtask sim --seed {seed} --ticks 3000 --lines"
+            "again: cargo xtask sim --nodes 1 --seed {seed} --ticks 3000 --lines"
         );
         total += run.exercised;
     }

@@ -1,0 +1,248 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use catga_testkit::disk::{Call, Fault};
+use catga_testkit::network::SimNetwork;
+use fastrand::Rng;
+
+use super::NODES;
+use super::site::Site;
+use crate::tuning::Tuning;
+use crate::{Exercised, Violation};
+
+/// What happens to the nodes.
+pub(super) struct Nemesis<'a> {
+    sites: Arc<[Site]>,
+    network: &'a SimNetwork,
+    tuning: &'a Tuning,
+    dice: Rng,
+    /// How many milliseconds it leaves everybody alone, at most.
+    calm: u64,
+    /// What is made good again, and when.
+    mending: Vec<(Duration, Mend)>,
+}
+
+/// What makes good again what was done.
+#[derive(Clone, Debug)]
+enum Mend {
+    Start(usize),
+    Resume(usize),
+    Heal(usize, usize),
+    Latency,
+    Disk(usize),
+}
+
+/// The way from one machine to another when nothing is wrong.
+const LATENCY: std::ops::RangeInclusive<Duration> =
+    Duration::from_micros(100)..=Duration::from_millis(2);
+
+impl<'a> Nemesis<'a> {
+    pub(super) fn new(
+        sites: &Arc<[Site]>,
+        network: &'a SimNetwork,
+        tuning: &'a Tuning,
+        seed: u64,
+    ) -> Self {
+        network.set_latency(LATENCY);
+        let mut dice = Rng::with_seed(seed);
+        let calm = dice.u64(100..1_000);
+        Self { sites: Arc::clone(sites), network, tuning, dice, calm, mending: Vec::new() }
+    }
+
+    /// How long it leaves everybody alone.
+    pub(super) fn pause(&mut self) -> Duration {
+        Duration::from_millis(self.dice.u64(1..self.calm))
+    }
+
+    /// Makes good what is due, and does the next thing.
+    pub(super) async fn strike(&mut self, now: Duration) -> Result<Exercised, Violation> {
+        let mut exercised = Exercised::default();
+        let due: Vec<_> = self.mending.extract_if(.., |(when, _)| *when <= now).collect();
+        for (_, mend) in due {
+            self.mend(mend).await;
+        }
+        for number in 0..NODES {
+            if let Some(why) = self.sites[number].ended()? {
+                // As whoever runs it would: the process has ended, and is started again.
+                self.sites[number].host.trace().note(format_args!("ended: {why}"));
+                self.sites[number].end(false).await;
+                self.later(now, 1..100, Mend::Start(number));
+            }
+        }
+        let victim = self.victim();
+        let other = (victim + 1 + self.dice.usize(..NODES - 1)) % NODES;
+        let site = &self.sites[victim];
+        let led = site.leads().is_some();
+        let cluster = &mut exercised.cluster;
+        match self.dice.u8(0..40) {
+            0..=2 if self.runs(victim) => {
+                exercised.kills += 1;
+                cluster.leader_ends += u64::from(led);
+                site.end(false).await;
+                self.later(now, 1..600, Mend::Start(victim));
+            }
+            3..=5 if self.runs(victim) => {
+                exercised.power_cuts += 1;
+                cluster.leader_ends += u64::from(led);
+                site.end(true).await;
+                self.later(now, 1..600, Mend::Start(victim));
+            }
+            6 if (0..NODES).all(|number| self.runs(number)) => {
+                cluster.all_ended += 1;
+                for number in 0..NODES {
+                    exercised.power_cuts += 1;
+                    self.sites[number].end(true).await;
+                    self.later(now, 1..200, Mend::Start(number));
+                }
+            }
+            7..=8 if self.runs(victim) => {
+                exercised.stops += 1;
+                cluster.leader_ends += u64::from(led);
+                site.drain().await;
+                self.later(now, 1..300, Mend::Start(victim));
+            }
+            9..=12 if self.runs(victim) => {
+                cluster.pauses += 1;
+                site.host.pause();
+                self.later(now, 1..900, Mend::Resume(victim));
+            }
+            13..=15 => {
+                cluster.isolations += 1;
+                for number in (0..NODES).filter(|number| *number != victim) {
+                    self.cut(victim, number);
+                    self.cut(number, victim);
+                    self.later(now, 1..1_200, Mend::Heal(victim, number));
+                }
+            }
+            16..=18 => {
+                cluster.one_way_cuts += 1;
+                self.cut(victim, other);
+                self.later(now, 1..1_200, Mend::Heal(victim, other));
+            }
+            19..=20 => {
+                cluster.resets += 1;
+                self.network.reset(&site.name(), &self.sites[other].name());
+            }
+            21..=22 => {
+                cluster.clock_steps += 1;
+                let step = Duration::from_secs(self.dice.u64(1..3_600));
+                match self.dice.bool() {
+                    true => site.host.step_wall(step),
+                    false => site.host.step_wall_back(step),
+                }
+            }
+            23..=24 => {
+                cluster.late_links += 1;
+                let late = Duration::from_millis(self.dice.u64(5..80));
+                self.network.set_latency(late / 4..=late);
+                self.later(now, 1..500, Mend::Latency);
+            }
+            25..=26 => {
+                exercised.slow_disks += 1;
+                let slow = Duration::from_millis(self.dice.u64(20..200));
+                site.host.disk().set_sync_time(slow / 2..=slow);
+                self.later(now, 1..400, Mend::Disk(victim));
+            }
+            27 => {
+                exercised.full_disks += 1;
+                site.set_troubled(true);
+                let disk = site.host.disk();
+                disk.set_capacity(disk.used_bytes() + self.dice.u64(0..8192));
+                self.later(now, 1..300, Mend::Disk(victim));
+            }
+            28 if self.dice.bool() => {
+                // Fatal for the node, whenever it comes.
+                site.set_troubled(true);
+                site.host.disk().fail(Fault::of(Call::Sync).nth(self.dice.u64(1..20)));
+                self.later(now, 1..300, Mend::Disk(victim));
+            }
+            29..=30 => {
+                exercised.elections += 1;
+                // Leadership moves although nothing is wrong.
+                if let Some(leader) =
+                    (0..NODES).find(|number| self.sites[*number].leads().is_some())
+                {
+                    self.network.set_latency(Duration::ZERO..=Duration::from_millis(1));
+                    self.sites[leader].host.pause();
+                    self.later(now, 150..400, Mend::Resume(leader));
+                    self.later(now, 1..50, Mend::Latency);
+                }
+            }
+            _ => {}
+        }
+        Ok(exercised)
+    }
+
+    /// Makes everything good again.
+    pub(super) async fn end(&mut self) {
+        self.network.heal_all();
+        self.network.set_latency(LATENCY);
+        let mending = std::mem::take(&mut self.mending);
+        for (_, mend) in mending {
+            self.mend(mend).await;
+        }
+        for number in 0..NODES {
+            self.mend(Mend::Resume(number)).await;
+            self.mend(Mend::Disk(number)).await;
+            let ended = !matches!(self.sites[number].ended(), Ok(None));
+            if ended {
+                self.sites[number].end(false).await;
+                self.sites[number].start(self.tuning);
+            }
+        }
+    }
+
+    async fn mend(&mut self, mend: Mend) {
+        match mend {
+            Mend::Start(number) => self.sites[number].start(self.tuning),
+            Mend::Resume(number) => self.sites[number].host.resume(),
+            Mend::Heal(from, to) => {
+                let (from, to) = (self.sites[from].name(), self.sites[to].name());
+                self.network.heal(&from, &to);
+                self.network.heal(&to, &from);
+            }
+            Mend::Latency => self.network.set_latency(LATENCY),
+            Mend::Disk(number) => {
+                let site = &self.sites[number];
+                let disk = site.host.disk();
+                disk.heal();
+                disk.set_capacity(u64::MAX >> 16);
+                disk.set_sync_time(self.tuning.sync_time.clone());
+                // What it did to a node that runs or starts shows now, or never.
+                let is_well = site.serves() && matches!(site.ended(), Ok(None));
+                if site.runs() && (!is_well || self.stands_still(number)) {
+                    site.end(false).await;
+                    site.start(self.tuning);
+                }
+                site.set_troubled(false);
+            }
+        }
+    }
+
+    /// Somebody; half of the time the leader.
+    fn victim(&mut self) -> usize {
+        let leader = (0..NODES).find(|number| self.sites[*number].leads().is_some());
+        match leader {
+            Some(leader) if self.dice.bool() => leader,
+            _ => self.dice.usize(..NODES),
+        }
+    }
+
+    /// True if its process runs and does not stand still.
+    fn runs(&self, number: usize) -> bool {
+        self.sites[number].runs() && !self.stands_still(number)
+    }
+
+    fn stands_still(&self, number: usize) -> bool {
+        self.mending.iter().any(|(_, mend)| matches!(mend, Mend::Resume(of) if *of == number))
+    }
+
+    fn cut(&self, from: usize, to: usize) {
+        self.network.cut(&self.sites[from].name(), &self.sites[to].name());
+    }
+
+    fn later(&mut self, now: Duration, wait: std::ops::Range<u64>, mend: Mend) {
+        let when = now + Duration::from_millis(self.dice.u64(wait));
+        self.mending.push((when, mend));
+    }
+}

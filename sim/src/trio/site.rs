@@ -1,0 +1,272 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use catga::prelude::*;
+use catga::{Backend, Cluster, DataDir, Limits, Parts, StartFault};
+use catga_core::{NodeName, Offset};
+use catga_host::{Host, timeout};
+use catga_journal::{Journal, Role};
+use catga_testkit::VirtualHost;
+use catga_testkit::disk::SimDisk;
+use catga_testkit::network::SimNetwork;
+use order_cluster::service::Orders;
+use tokio::sync::oneshot;
+
+use super::NODES;
+use crate::client::Reach;
+use crate::tuning::Tuning;
+use crate::{Exercised, Violation};
+
+/// Longer than any deadline of a client: after that its node has died.
+const CALL_WAIT: Duration = Duration::from_secs(6);
+
+/// A machine, and the node that runs on it now and then.
+pub(super) struct Site {
+    number: usize,
+    pub(super) host: Arc<VirtualHost>,
+    life: Arc<Mutex<Life>>,
+    /// Its commands that were acknowledged while it did not lead.
+    forwarded: Arc<AtomicU64>,
+}
+
+#[derive(Default)]
+struct Life {
+    /// Its process was started, and has not ended.
+    runs: bool,
+    node: Option<Node>,
+    journal: Option<Arc<dyn Journal>>,
+    /// Why its last start failed.
+    failed: Option<String>,
+    /// Something happens to its disk, so that a start may fail.
+    troubled: bool,
+}
+
+/// The name of the node on machine `number`, and of the machine.
+fn name(number: usize) -> String {
+    format!("node{}", number + 1)
+}
+
+impl Site {
+    pub(super) fn new(number: usize, seed: u64, network: &SimNetwork, tuning: &Tuning) -> Self {
+        let disk = SimDisk::new(seed);
+        disk.set_sync_time(tuning.sync_time.clone());
+        let host = VirtualHost::in_network(seed, disk, network, &name(number));
+        Self { number, host, life: Arc::default(), forwarded: Arc::default() }
+    }
+
+    pub(super) fn name(&self) -> String {
+        name(self.number)
+    }
+
+    /// Starts the node, as its disk is, if its process does not run. It is there once it has
+    /// started.
+    pub(super) fn start(&self, tuning: &Tuning) {
+        let life = Arc::clone(&self.life);
+        if std::mem::replace(&mut lock(&life).runs, true) {
+            return;
+        }
+        let watched = Watched { cluster: cluster(self.number, tuning), life: Arc::clone(&life) };
+        let builder = Catga::builder().name(self.name()).host(self.host.clone());
+        let builder = builder.service(|wiring| Orders { book: wiring.projection() });
+        let started = builder.backend(watched).start();
+        let start = async move {
+            let started = started.await;
+            let mut life = lock(&life);
+            match started {
+                Ok(node) => life.node = Some(node),
+                Err(error) => {
+                    life.journal = None;
+                    life.failed = Some(error.to_string());
+                }
+            }
+        };
+        drop(self.host.spawn("start", Box::pin(start)));
+    }
+
+    /// Its process ends, and with `power` its machine has no more.
+    pub(super) async fn end(&self, power: bool) {
+        match power {
+            true => self.host.power_cut().await,
+            false => self.host.crash().await,
+        }
+        let former = {
+            let mut life = lock(&self.life);
+            let troubled = life.troubled;
+            std::mem::replace(&mut *life, Life { troubled, ..Life::default() })
+        };
+        // Not under the lock: the end of a node is long.
+        drop(former);
+    }
+
+    /// Stops in order.
+    pub(super) async fn drain(&self) {
+        let node = lock(&self.life).node.take();
+        if let Some(node) = node {
+            let (done, stopped) = oneshot::channel();
+            let stop = async move {
+                node.shutdown().await;
+                let _ = done.send(());
+            };
+            drop(self.host.spawn("stop", Box::pin(stop)));
+            // Whoever stops it loses patience.
+            let _ = timeout(&*self.host, Duration::from_secs(5), stopped).await;
+        }
+        self.end(false).await;
+    }
+
+    /// True if its process was started, and has not ended.
+    pub(super) fn runs(&self) -> bool {
+        lock(&self.life).runs
+    }
+
+    /// Something happens to the disk from now on, or no more.
+    pub(super) fn set_troubled(&self, troubled: bool) {
+        lock(&self.life).troubled = troubled;
+    }
+
+    /// Why it cannot go on or did not start, if so and if that may be; an error if it must not.
+    pub(super) fn ended(&self) -> Result<Option<String>, Violation> {
+        let life = lock(&self.life);
+        let failure = life.journal.as_ref().and_then(|journal| journal.failure());
+        let why = failure.map(|fault| fault.to_string()).or_else(|| life.failed.clone());
+        match why {
+            Some(why) if !life.troubled => {
+                Err(Violation::NoStart(format!("{}: {why}", self.name())))
+            }
+            why => Ok(why),
+        }
+    }
+
+    pub(super) fn check_start(&self) -> Result<(), Violation> {
+        self.ended().map(drop)
+    }
+
+    /// True if the node has started, and not ended since.
+    pub(super) fn serves(&self) -> bool {
+        lock(&self.life).node.is_some()
+    }
+
+    pub(super) fn journal(&self) -> Option<Arc<dyn Journal>> {
+        lock(&self.life).journal.clone()
+    }
+
+    pub(super) fn rolling_hash(&self) -> Option<(Offset, u64)> {
+        self.journal().map(|journal| journal.rolling_hash())
+    }
+
+    /// The term in which it leads, if it says so.
+    pub(super) fn leads(&self) -> Option<u64> {
+        let leadership = self.journal()?.leadership();
+        (leadership.role == Role::Leader).then_some(leadership.term)
+    }
+
+    pub(super) fn describe(&self) -> String {
+        let life = lock(&self.life);
+        let started = if life.node.is_some() { "started" } else { "not started" };
+        match &life.journal {
+            Some(journal) => {
+                let (offset, hash) = journal.rolling_hash();
+                let leadership = journal.leadership();
+                format!("{} {started}, {leadership:?}, at {offset} {hash:x}", self.name())
+            }
+            None => format!("{} {started}, no journal, {:?}", self.name(), life.failed),
+        }
+    }
+
+    pub(super) fn count(&self, exercised: &mut Exercised) {
+        exercised.cluster.forwarded += self.forwarded.load(Ordering::Relaxed);
+    }
+
+    /// The node as a client reaches it, if it serves.
+    pub(super) fn visit(&self, outside: &Arc<VirtualHost>) -> Option<Visit<'_>> {
+        let node = lock(&self.life).node.clone()?;
+        Some(Visit { site: self, node, outside: Arc::clone(outside) })
+    }
+}
+
+/// A client at a node. It goes on when the node's machine does not.
+pub(super) struct Visit<'a> {
+    site: &'a Site,
+    node: Node,
+    outside: Arc<VirtualHost>,
+}
+
+impl Reach for Visit<'_> {
+    fn call<T, F>(
+        &self,
+        ask: impl FnOnce(Node) -> F + Send,
+    ) -> impl Future<Output = Option<T>> + Send
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let asked = ask(self.node.clone());
+        let (done, answered) = oneshot::channel();
+        let call = async move {
+            // The client may have gone.
+            let _ = done.send(asked.await);
+        };
+        drop(self.site.host.spawn("call", Box::pin(call)));
+        let leads = self.site.leads().is_some();
+        async move {
+            let answer = timeout(&*self.outside, CALL_WAIT, answered).await.ok()?.ok();
+            if answer.is_some() && !leads {
+                self.site.forwarded.fetch_add(1, Ordering::Relaxed);
+            }
+            answer
+        }
+    }
+
+    fn place(&self) -> usize {
+        self.site.number
+    }
+}
+
+/// The cluster as the node on machine `number` is told of it.
+fn cluster(number: usize, tuning: &Tuning) -> Cluster {
+    let data = DataDir::new("/data")
+        .segment_bytes(tuning.segment_bytes)
+        .checkpoint_bytes(tuning.checkpoint_bytes)
+        .checkpoint_interval(tuning.checkpoint_interval)
+        .log_kept_bytes(1 << 30);
+    Cluster::new("sim", (0..NODES).map(|number| format!("http://{}:5001", name(number))))
+        .name(name(number))
+        .data_dir(data)
+        .trust_network()
+        .election_timeout(Duration::from_millis(150))
+        .heartbeat_interval(Duration::from_millis(50))
+}
+
+/// A node of a cluster, whose journal can be looked at.
+struct Watched {
+    cluster: Cluster,
+    life: Arc<Mutex<Life>>,
+}
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.cluster.fmt(f)
+    }
+}
+
+impl Backend for Watched {
+    fn check(&self, faults: &mut Vec<StartFault>) {
+        self.cluster.check(faults);
+    }
+
+    async fn open(
+        self,
+        host: Arc<dyn Host>,
+        node: NodeName,
+        limits: &Limits,
+    ) -> Result<Parts, Fault> {
+        let parts = Box::pin(self.cluster.open(host, node, limits)).await?;
+        lock(&self.life).journal = Some(Arc::clone(&parts.journal));
+        Ok(parts)
+    }
+}
+
+fn lock(life: &Mutex<Life>) -> MutexGuard<'_, Life> {
+    life.lock().unwrap_or_else(PoisonError::into_inner)
+}
