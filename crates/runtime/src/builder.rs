@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use catga_core::{
-    Contract, Durable, Event, Handle, Identity, Layer, Message, NodeName, Plain, PlainDispatch,
-    Registrar, Registry, Request, Service, Stack, Subscriber,
+    Contract, Durable, Each, Event, Handle, Identity, Layer, Message, NodeName, Plain,
+    PlainDispatch, Registrar, Registry, Request, Scope, Service, Stack, Subscriber,
 };
 use catga_host::{Deadlines, Host, Task, TokioHost};
 
@@ -114,7 +114,9 @@ impl<B: Backend, E: Layer, H: Layer> Builder<B, E, H> {
     #[must_use]
     pub fn subscriber<T: Subscriber>(mut self, subscriber: T) -> Self {
         let handlers = self.handlers.clone();
-        self.steps.push(Box::new(move |assembly| assembly.add_subscriber(subscriber, handlers)));
+        self.steps.push(Box::new(move |assembly| {
+            assembly.add_subscriber(subscriber, handlers, Views::default())
+        }));
         self
     }
 
@@ -182,6 +184,7 @@ impl<B: Backend, E: Layer, H: Layer> Builder<B, E, H> {
         let node = assembly.launch(self.name, host, self.limits, committer, watch);
         // What this node showed before it was started again, it shows from the first read on.
         node.0.projections.reach(node.position().offset).await;
+        node.0.place_subscribers().await;
         Ok(node)
     }
 }
@@ -254,15 +257,32 @@ impl Assembly {
         }
     }
 
-    fn add_subscriber<T: Subscriber, L: Layer>(&mut self, subscriber: T, layers: Arc<L>) {
+    fn add_subscriber<T: Subscriber, L: Layer>(
+        &mut self,
+        subscriber: T,
+        layers: Arc<L>,
+        views: Views,
+    ) {
+        const {
+            assert!(
+                matches!(T::EACH, Each::Cluster) || !T::Scope::RECORDS,
+                "only an `Each::Cluster` subscriber takes a `Tx`: with `Each::Node` every node gets \
+                 the event, and each would record its own effect"
+            );
+        }
         self.wiring.name::<T::Event>();
         if !self.subscribers.insert(T::NAME) {
             self.wiring.faults.push(StartFault::TwoSubscribers { name: T::NAME });
         }
-        if <T::Event as Event>::EPHEMERAL {
-            self.registry.subscribe(subscriber, layers);
-        } else {
-            self.subscriptions.push(Arc::new(Subscription::new(subscriber, layers)));
+        match (<T::Event as Event>::EPHEMERAL, T::EACH) {
+            (true, Each::Cluster) => self.wiring.faults.push(StartFault::EphemeralInCluster {
+                name: T::NAME,
+                event: <T::Event as Message>::NAME,
+            }),
+            (true, _) => self.registry.subscribe(subscriber, layers),
+            (false, _) => {
+                self.subscriptions.push(Arc::new(Subscription::new(subscriber, layers, views)));
+            }
         }
     }
 
@@ -290,12 +310,7 @@ impl Assembly {
             );
         }
         for subscription in &self.subscriptions {
-            let run = subscription.clone().run(
-                host.clone(),
-                journal.clone(),
-                now,
-                limits.delivery_attempts,
-            );
+            let run = subscription.clone().run(committer.clone(), now);
             tasks.push(host.spawn("subscriber", Box::pin(run)));
         }
         tracing::info!(node = %name, log = journal.guarantees().log, "started");
@@ -393,6 +408,6 @@ impl<S: Service, E: Layer, H: Layer> Registrar<S> for Registering<'_, S, E, H> {
 
     fn subscriber<T: Subscriber>(&mut self, make: fn(Arc<S>) -> T) {
         let subscriber = make(self.service.clone());
-        self.assembly.add_subscriber(subscriber, self.handlers.clone());
+        self.assembly.add_subscriber(subscriber, self.handlers.clone(), self.views.clone());
     }
 }

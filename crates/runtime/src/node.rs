@@ -1,7 +1,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{self, Poll};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use catga_core::{
 };
 use catga_host::{Connection, Host, Task, timeout};
 use catga_journal::Journal;
+use futures_util::future::{join, select};
 
 use crate::commit::Committer;
 use crate::forward::{Remotes, confirmed_head};
@@ -174,7 +175,7 @@ impl Node {
         self.0.subscriptions.status()
     }
 
-    /// Lets a paused subscriber try again; false if none of that name is paused.
+    /// Lets a paused subscriber try again; false if none of that name is paused on this node.
     pub fn resume_subscriber(&self, name: &str) -> bool {
         self.0.subscriptions.resume(name)
     }
@@ -233,9 +234,11 @@ impl Node {
         self.0.committer.peers.is_some()
     }
 
-    /// Stops in order: refuses new calls, lets what is under way finish within
-    /// [`Limits::drain_wait`], hands leadership over within 5 s, then stops subscribers and projections, writes the last checkpoints
-    /// of the projections within 10 s, and stops the journal.
+    /// Stops in order: refuses new calls; lets what is under way finish within
+    /// [`Limits::drain_wait`], the deliveries of subscribers of the whole cluster too, which then
+    /// record how far they came; hands leadership over within 5 s; stops the other subscribers and
+    /// the projections; writes the last checkpoints of the projections within 10 s; and stops the
+    /// journal.
     ///
     /// Returns true if everything under way had finished. A second call returns at once.
     ///
@@ -247,7 +250,7 @@ impl Node {
             return true;
         }
         tracing::info!(node = %inner.name, "draining");
-        let idle = inner.committer.idle();
+        let idle = join(inner.committer.idle(), inner.subscriptions.stop());
         let drained = timeout(&*inner.host, inner.limits.drain_wait, idle).await.is_ok();
         if let Some(peers) = &inner.committer.peers
             && timeout(&*inner.host, HAND_OVER_WAIT, peers.hand_over()).await.is_err()
@@ -322,15 +325,7 @@ impl Inner {
             check_incarnation(&*self.journal, seen)?;
         }
         if level == ReadLevel::Linearizable {
-            let head = async {
-                match self.committer.means() {
-                    Some(means) => Box::pin(confirmed_head(means)).await,
-                    None => self.journal.head(level).await,
-                }
-            };
-            let head = timeout(&*self.host, limit, head)
-                .await
-                .map_err(|_| not_reached("a confirmed head of the journal"))??;
+            let head = self.confirmed_head(limit).await?;
             wanted = Some(wanted.map_or(head, |seen| seen.max(head)));
         }
         if let Some(position) = wanted {
@@ -346,6 +341,34 @@ impl Inner {
                 .map_err(|_| not_reached(&format!("position {position}")))?;
         }
         Sent::new(self, message, envelope).await
+    }
+
+    /// Waits until the places of the subscribers of the whole cluster stand in the journal, if this
+    /// node leads: what is sent once it has started is then not lost to one that begins now, even if
+    /// the node is.
+    pub(crate) async fn place_subscribers(&self) {
+        let changes = self.journal.leadership_changes().get();
+        if !self.committer.runs_here() {
+            return;
+        }
+        let placed = pin!(self.subscriptions.placed());
+        let deposed = self.journal.leadership_changes().reach(changes.next());
+        let placed = timeout(&*self.host, self.limits.start_wait, select(placed, deposed));
+        if placed.await.is_err() {
+            tracing::warn!(node = %self.name, "the places of subscribers are not recorded yet");
+        }
+    }
+
+    /// The end of the journal, once a leader has confirmed it and it is applied here.
+    pub(crate) async fn confirmed_head(&self, limit: Duration) -> Result<Position, Fault> {
+        let head = async {
+            match self.committer.means() {
+                Some(means) => Box::pin(confirmed_head(means)).await,
+                None => self.journal.head(ReadLevel::Linearizable).await,
+            }
+        };
+        let head = timeout(&*self.host, limit, head).await;
+        head.map_err(|_| not_reached("a confirmed head of the journal"))?
     }
 
     pub(crate) fn position_at(&self, offset: catga_core::Offset) -> Position {
