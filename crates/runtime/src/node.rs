@@ -1,7 +1,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{self, Poll};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use catga_core::{
 };
 use catga_host::{Connection, Host, Task, timeout};
 use catga_journal::Journal;
-use futures_util::future::{join, select};
+use futures_util::future::join;
 
 use crate::commit::Committer;
 use crate::forward::{Remotes, confirmed_head};
@@ -341,22 +341,6 @@ impl Inner {
                 .map_err(|_| not_reached(&format!("position {position}")))?;
         }
         Sent::new(self, message, envelope).await
-    }
-
-    /// Waits until the places of the subscribers of the whole cluster stand in the journal, if this
-    /// node leads: what is sent once it has started is then not lost to one that begins now, even if
-    /// the node is.
-    pub(crate) async fn place_subscribers(&self) {
-        let changes = self.journal.leadership_changes().get();
-        if !self.committer.runs_here() {
-            return;
-        }
-        let placed = pin!(self.subscriptions.placed());
-        let deposed = self.journal.leadership_changes().reach(changes.next());
-        let placed = timeout(&*self.host, self.limits.start_wait, select(placed, deposed));
-        if placed.await.is_err() {
-            tracing::warn!(node = %self.name, "the places of subscribers are not recorded yet");
-        }
     }
 
     /// The end of the journal, once a leader has confirmed it and it is applied here.

@@ -5,6 +5,7 @@ mod letters;
 mod owner;
 mod place;
 mod progress;
+mod recording;
 mod records;
 mod requests;
 mod stint;
@@ -13,10 +14,13 @@ mod target;
 pub use self::letters::DeadLetter;
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use catga_core::{Each, Layer, Message, Offset, OnFailure, RecordedEvent, StartFrom, Subscriber};
+use catga_host::timeout;
 use catga_journal::Watermark;
+use futures_util::future::select;
 use tokio::sync::Notify;
 
 use self::target::{Target, Typed};
@@ -149,10 +153,24 @@ impl Subscriptions {
         self.of_cluster().any(|subscription| subscription.name == name)
     }
 
-    /// Ready once the places of those of the whole cluster stand in the journal.
-    pub(crate) async fn placed(&self) {
-        for subscription in self.of_cluster() {
-            subscription.placed.reach(HAPPENED).await;
+    /// Waits until the places of those of the whole cluster stand in the journal, if this node
+    /// leads: what is sent once it has started is then not lost to one that begins now, even if the
+    /// node is.
+    pub(crate) async fn place(&self, committer: &Committer) {
+        let changes = committer.journal.leadership_changes().get();
+        if !committer.runs_here() {
+            return;
+        }
+        let placed = async {
+            for subscription in self.of_cluster() {
+                subscription.placed.reach(HAPPENED).await;
+            }
+        };
+        let deposed = committer.journal.leadership_changes().reach(changes.next());
+        let placed = pin!(placed);
+        let either = select(placed, deposed);
+        if timeout(&*committer.host, committer.limits.start_wait, either).await.is_err() {
+            tracing::warn!("the places of subscribers are not recorded yet");
         }
     }
 

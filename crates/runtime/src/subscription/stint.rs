@@ -2,8 +2,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catga_core::{Context, Fault, Offset, ReadLevel, RecordedEvent, StartFrom, Timestamp};
-use catga_engine::Verdict;
+use catga_core::{Offset, OnFailure, ReadLevel, RecordedEvent, StartFrom, Timestamp};
 use catga_journal::Filter;
 
 use super::attempts::Outcome;
@@ -14,16 +13,8 @@ use super::progress::Progress;
 use super::records::Keys;
 use super::{HAPPENED, PAGE, Subscription};
 use crate::SubscriberState;
-use crate::commit::{Committer, Own, OwnParts, rejected};
+use crate::commit::Committer;
 use crate::forward::confirmed_head;
-
-/// How many events are dealt with at most before the cursor is recorded: as many come again after
-/// a failover, and an effect is spared for all but one of them.
-const BATCH: usize = 64;
-
-/// The cursor is recorded this long after the first event that it does not cover, at the latest
-/// when the delivery under way ends.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// How many effects without an event for it a subscriber looks through before it records that: the
 /// next owner would look through them again.
@@ -43,14 +34,14 @@ pub(super) struct Stint<'s> {
     /// How often leadership had changed when it began; once more ends it.
     changes: Offset,
     /// Where the record of the cursor was last written; none if it does not exist.
-    fence: Option<Offset>,
+    pub(super) fence: Option<Offset>,
     pub(super) progress: Progress,
     /// Where the record has the cursor.
-    recorded: Offset,
+    pub(super) recorded: Offset,
     /// How many events were dealt with since, and when it has to be recorded at the latest.
     pub(super) unrecorded: usize,
-    record_at: Option<Duration>,
-    has_recorded: bool,
+    pub(super) record_at: Option<Duration>,
+    pub(super) has_recorded: bool,
 }
 
 impl<'s> Stint<'s> {
@@ -224,7 +215,7 @@ impl<'s> Stint<'s> {
             // Nobody can have asked for it before it stands in the journal.
             next.followed = self.committer.journal.applied().get();
         }
-        let parks = self.subscription.on_failure == catga_core::OnFailure::Park;
+        let parks = self.subscription.on_failure == OnFailure::Park;
         next.held_mut().bury(&event.meta.stream, parks, letter);
         self.progress = next;
         self.record().await
@@ -288,71 +279,6 @@ impl<'s> Stint<'s> {
         Ok(())
     }
 
-    /// Notes that an event was dealt with of which nothing is recorded yet.
-    pub(super) fn dealt_with(&mut self, next: Progress) {
-        self.progress = next;
-        self.unrecorded += 1;
-        let now = self.committer.host.now();
-        self.record_at.get_or_insert(now.saturating_add(LINGER));
-        self.show();
-    }
-
-    pub(super) async fn record_if_due(&mut self) -> Result<(), Halt> {
-        let is_due = |at| self.committer.host.now() >= at;
-        if self.unrecorded >= BATCH || self.record_at.is_some_and(is_due) {
-            self.record().await?;
-        }
-        Ok(())
-    }
-
-    /// Records how far it is.
-    pub(super) async fn record(&mut self) -> Result<(), Halt> {
-        let context = Context::default();
-        let parts = OwnParts {
-            at: self.wall(),
-            context: &context,
-            events: Vec::new(),
-            records: Vec::new(),
-            conditions: Vec::new(),
-        };
-        let mut own = self.committer.own();
-        match self.commit(&mut own, parts, self.progress.clone()).await? {
-            None => Ok(()),
-            Some(at) => {
-                let message = format!("the move of a cursor met a conflict at offset {at}");
-                Err(Halt::Failed(Fault::internal(message)))
-            }
-        }
-    }
-
-    /// Commits an effect that makes `next` of the progress; gives back what else it conflicts with.
-    pub(super) async fn commit(
-        &mut self,
-        own: &mut Own<'_>,
-        mut parts: OwnParts<'_>,
-        next: Progress,
-    ) -> Result<Option<Offset>, Halt> {
-        parts.records.extend(next.writes(&self.keys));
-        let key = self.keys.cursor.clone();
-        let fence = catga_core::Condition::RecordAt { key, offset: self.fence };
-        // First, since it is told by its number.
-        parts.conditions.insert(0, fence);
-        match own.commit(parts).await.map_err(Halt::Failed)? {
-            Verdict::Counted { offset } => {
-                self.fence = Some(offset);
-                self.progress = next.recorded();
-                self.recorded = self.progress.cursor.upto;
-                (self.unrecorded, self.record_at) = (0, None);
-                self.has_recorded = true;
-                self.show();
-                Ok(None)
-            }
-            Verdict::Conflict { condition: 0, .. } | Verdict::Duplicate { .. } => Err(Halt::Fenced),
-            Verdict::Conflict { at, .. } => Ok(Some(at)),
-            Verdict::Rejected(rejection) => Err(Halt::Failed(rejected(own.id(), None, rejection))),
-        }
-    }
-
     /// # Errors
     /// When the stint has to end.
     pub(super) fn check(&self) -> Result<(), Halt> {
@@ -383,7 +309,7 @@ impl<'s> Stint<'s> {
     }
 
     /// Shows in the status how far it is.
-    fn show(&self) {
+    pub(super) fn show(&self) {
         let held = self.progress.held();
         let (letters, parked) = (held.letters(), held.parked());
         self.subscription.set(|status| {
