@@ -1,6 +1,7 @@
 //! What the integration tests share: a small order domain, and waiting without sleeping.
 
 pub mod orders;
+pub mod parcels;
 pub mod shared_cluster;
 pub mod shared_log;
 pub mod switchboard;
