@@ -211,6 +211,27 @@ fn at_most_the_last_batch_comes_again_after_a_failover_and_nothing_after_a_drain
 }
 
 #[test]
+fn an_owner_that_is_cut_off_delivers_nothing_again() {
+    catga_testkit::run(15, async |host| {
+        let rig = Rig::start(&host, &["notify"]).await;
+        rig.order(0, "a", 1).await;
+        rig.world.wait_until("it came", || rig.world.numbers("notify") == [1]).await;
+        rig.cluster.log.isolate(0);
+        // It cannot record that, and does not know that it leads nobody.
+        let told =
+            || matches!(rig.nodes[0].subscribers()[0].state, SubscriberState::Retrying { .. });
+        rig.world.wait_until("it is told in the status", told).await;
+        host.sleep(Duration::from_secs(60)).await;
+        assert_eq!(rig.world.numbers("notify"), [1]);
+        rig.cluster.log.elect(Some(1));
+        rig.world.wait_until("the next one has it", || rig.world.numbers("notify") == [1, 1]).await;
+        rig.cluster.log.heal();
+        rig.order(0, "a", 2).await;
+        rig.world.wait_until("it goes on", || rig.world.numbers("notify") == [1, 1, 2]).await;
+    });
+}
+
+#[test]
 fn a_node_that_drains_ends_the_delivery_under_way() {
     catga_testkit::run(6, async |host| {
         let rig = Rig::start(&host, &["ship"]).await;
@@ -244,6 +265,8 @@ fn a_new_one_begins_where_it_says_and_a_failover_does_not_lose_the_place() {
         before.shutdown().await;
         cluster.log.elect(Some(0));
         let first = start(0, "node1", &["notify", "late"]).await;
+        // Two sessions, an order, and the places of two subscribers.
+        assert_eq!(first.position().offset.0, 5, "the places stand before anything is sent");
         first.send(order(2)).await.expect("ordered");
         // The first owner is gone before it records a move.
         cluster.log.elect(None);
@@ -257,6 +280,26 @@ fn a_new_one_begins_where_it_says_and_a_failover_does_not_lose_the_place() {
         world.wait_until("all came", || world.numbers("late").ends_with(&[2, 3])).await;
         world.wait_until("all came", || world.numbers("notify").ends_with(&[1, 2, 3])).await;
         assert!(!world.numbers("late").contains(&1));
+    });
+}
+
+/// As while a new build is rolled out: a node that leads does not know the subscriber yet.
+#[test]
+fn a_new_one_begins_when_the_node_that_owns_it_first_was_started() {
+    catga_testkit::run(14, async |host| {
+        let (cluster, world) = (SharedCluster::new(&host), World::new(&host));
+        let start = async |node: usize, name, subscribers: &[&str]| {
+            let node = Catga::builder().backend(cluster.backend(node));
+            builder(node, &world, name, subscribers).start().await.expect("a node starts")
+        };
+        let order = |number| Order { parcel: "a".to_owned(), number };
+        let older = start(0, "node1", &[]).await;
+        older.send(order(1)).await.expect("ordered");
+        let newer = start(1, "node2", &["late"]).await;
+        newer.send(order(2)).await.expect("ordered");
+        cluster.log.elect(Some(1));
+        newer.send(order(3)).await.expect("ordered");
+        world.wait_until("all came", || world.numbers("late") == [2, 3]).await;
     });
 }
 
@@ -328,6 +371,11 @@ fn later_events_of_its_stream_wait_behind_a_dead_letter_until_it_is_retried() {
         rig.world.wait_until("it is tried again", tried).await;
         host.sleep(Duration::from_secs(2)).await;
         assert_eq!(rig.letters("ship").await[0].attempts, 6);
+        // It was asked for once, whoever owns it now.
+        rig.cluster.log.elect(Some(1));
+        host.sleep(Duration::from_secs(5)).await;
+        assert_eq!(rig.letters("ship").await[0].attempts, 6);
+        rig.cluster.log.elect(Some(0));
         // With success; what comes meanwhile is last.
         rig.world.break_only([]);
         rig.retry("ship", &letter).await;
@@ -529,8 +577,14 @@ fn run_at_random(seed: u64) -> (usize, usize, Duration) {
             for _ in 0..25 {
                 host.sleep(Duration::from_millis(host.random() % 80)).await;
                 let node = (host.random() % 3) as usize;
-                match host.random() % 6 {
+                match host.random() % 7 {
                     0 => rig.cluster.log.elect(None),
+                    4 if rig.cluster.log.leader().is_some() => {
+                        let leader = rig.cluster.log.leader();
+                        rig.cluster.log.elect(Some(node));
+                        host.sleep(Duration::from_millis(host.random() % 100)).await;
+                        rig.cluster.log.elect(leader);
+                    }
                     1 => rig.cluster.log.isolate((node + 1) % 3),
                     2 => rig.cluster.log.set_lagging((node + 1) % 3, true),
                     3 => rig.cluster.log.doubt(node, [Doubt::Lost, Doubt::Kept]),
