@@ -157,9 +157,9 @@ pub fn derive_uuid(incarnation: u64, id: MessageId, counter: u64, at: Timestamp)
     uuid::Builder::from_unix_timestamp_millis(at.as_millis(), &random).into_uuid()
 }
 
-/// What stands for a delivery where new ids are [derived](derive_uuid): no session is numbered so
-/// high, and each subscriber and index within an effect has a number of its own.
-pub(crate) fn delivery_seed(subscriber: &str, offset: Offset, index: u32) -> MessageId {
+/// What stands for a delivery, and never for an effect: no session is numbered so high. Each
+/// subscriber and index within an effect has a number of its own.
+pub(crate) fn delivery_id(subscriber: &str, offset: Offset, index: u32) -> MessageId {
     let hash = xxh3_64_with_seed(subscriber.as_bytes(), index.into());
     MessageId::new(SessionId(hash | 1 << 63), offset.0)
 }
@@ -198,16 +198,16 @@ mod tests {
 
     #[test]
     fn no_two_deliveries_derive_the_same_ids() {
-        let seeds = [
-            delivery_seed("mail", Offset(1), 0),
-            delivery_seed("mail", Offset(1), 1),
-            delivery_seed("mail", Offset(2), 0),
-            delivery_seed("post", Offset(1), 0),
+        let ids = [
+            delivery_id("mail", Offset(1), 0),
+            delivery_id("mail", Offset(1), 1),
+            delivery_id("mail", Offset(2), 0),
+            delivery_id("post", Offset(1), 0),
         ];
-        for (i, left) in seeds.iter().enumerate() {
+        for (i, left) in ids.iter().enumerate() {
             assert!(left.session.0 > u64::MAX / 2, "no session is called so");
-            assert!(!seeds[i + 1..].contains(left));
+            assert!(!ids[i + 1..].contains(left));
         }
-        assert_eq!(seeds[0], delivery_seed("mail", Offset(1), 0));
+        assert_eq!(ids[0], delivery_id("mail", Offset(1), 0));
     }
 }

@@ -12,10 +12,10 @@ use crate::{Event, EventMeta, Scope};
 ///
 /// A subscriber with [`Each::Cluster`] has one owner at a time, the node that leads, and its place
 /// stands in the journal. It may record: what a delivery leaves in its [`Tx`](crate::Tx) counts
-/// once, in one effect with the move of the cursor. That effect has an id of whichever node owns
-/// the subscriber then, since an id of a session that is closed would not count; what makes it
-/// count once is its condition that nobody has moved the cursor since it was read. So a node that
-/// was deposed while it delivered leaves no trace.
+/// once, in one effect with the move of the cursor. That effect has an id of the session of whichever
+/// node owns the subscriber then: one derived from the event would belong to no session, and would
+/// not count. What makes it count once is its condition that nobody has moved the cursor since it
+/// was read. So a node that was deposed while it delivered leaves no trace.
 ///
 /// Deliveries that record nothing move the cursor a batch at a time: after a failover at most the
 /// last batch comes again.

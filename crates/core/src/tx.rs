@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 pub use self::loaded::Loaded;
-use crate::id::delivery_seed;
+use crate::id::delivery_id;
 use crate::{
     Aggregate, Condition, Context, EncodeError, EventMeta, Fault, FaultCode, FoldError, Folds,
     Message, MessageId, NewEvent, Offset, Position, RecordedEvent, StreamEvent, StreamKey,
@@ -31,8 +31,6 @@ pub struct Tx {
 
 struct Shared {
     message_id: MessageId,
-    /// What new ids are derived from, besides the incarnation and the time.
-    seed: MessageId,
     incarnation: u64,
     now: Timestamp,
     /// Up to here the service's views were folded when the handler started.
@@ -80,52 +78,33 @@ impl Tx {
         context: Context,
         source: Arc<dyn Source>,
     ) -> Self {
-        let seed = message_id;
-        Self::of(Shared {
-            message_id,
-            seed,
-            incarnation,
-            now,
-            views,
-            context,
-            source,
-            staged: empty(),
-        })
+        let staged = Mutex::default();
+        Self::of(Shared { message_id, incarnation, now, views, context, source, staged })
     }
 
-    /// A transaction for one attempt at delivering the event of `meta` to `subscriber`, whose
-    /// effect will have the id `message_id`.
+    /// A transaction for one attempt at delivering the event of `meta` to `subscriber`.
     ///
-    /// Whichever node delivers, and however often, [`new_id`](Self::new_id) is derived from the
-    /// subscriber's name and the event's place, and [`now`](Self::now) is the event's time.
+    /// Whichever node delivers, and however often: [`message_id`](Self::message_id) and
+    /// [`new_id`](Self::new_id) are derived from the subscriber's name and the event's place, and
+    /// [`now`](Self::now) is the event's time.
     pub fn for_delivery(
-        message_id: MessageId,
         subscriber: &str,
         meta: &EventMeta,
         views: Offset,
         source: Arc<dyn Source>,
     ) -> Self {
         let Position { incarnation, offset, .. } = meta.position;
-        let seed = delivery_seed(subscriber, offset, meta.index);
-        let (now, context) = (meta.at, meta.context());
-        Self::of(Shared {
-            message_id,
-            seed,
-            incarnation,
-            now,
-            views,
-            context,
-            source,
-            staged: empty(),
-        })
+        let message_id = delivery_id(subscriber, offset, meta.index);
+        let (now, context, staged) = (meta.at, meta.context(), Mutex::default());
+        Self::of(Shared { message_id, incarnation, now, views, context, source, staged })
     }
 
     fn of(shared: Shared) -> Self {
         Self { shared: Arc::new(shared), ids: AtomicU64::new(0) }
     }
 
-    /// The id of the effect: in a handler the command's, the same for every attempt; in a delivery
-    /// one of the node that owns the subscriber now.
+    /// The command's id, the same for every attempt. In a delivery it stands for the delivery, and
+    /// is the same whichever node delivers; what is recorded has another, of the node that did.
     pub fn message_id(&self) -> MessageId {
         self.shared.message_id
     }
@@ -142,12 +121,11 @@ impl Tx {
         &self.shared.context
     }
 
-    /// A new id, derived from the message id, or from the subscriber's name and the event's place:
-    /// the n-th call gives every attempt the same.
+    /// A new id, derived from the message id: the n-th call gives every attempt the same.
     pub fn new_id<T: From<Uuid>>(&self) -> T {
         let shared = &self.shared;
         let counter = self.ids.fetch_add(1, Ordering::Relaxed);
-        derive_uuid(shared.incarnation, shared.seed, counter, shared.now).into()
+        derive_uuid(shared.incarnation, shared.message_id, counter, shared.now).into()
     }
 
     /// Records `event` in its stream, which must not exist yet unless it was loaded here.
@@ -324,10 +302,6 @@ impl Condition {
             Self::RecordAt { .. } | Self::TagQuiet { .. } => false,
         }
     }
-}
-
-fn empty() -> Mutex<Staged> {
-    Mutex::default()
 }
 
 fn new_event<E: StreamEvent>(event: &E) -> Result<NewEvent, EncodeError> {

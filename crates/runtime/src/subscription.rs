@@ -87,7 +87,7 @@ impl Subscription {
         let attempts = committer.limits.delivery_attempts;
         match self.each {
             Each::Cluster => self.run_owned(committer, now).await,
-            // Each of its kind that may come is of this node alone, or it is handled here.
+            // `Each` may have more some day; core and runtime are of one version.
             _ => self.run_everywhere(host, journal, now, attempts).await,
         }
     }

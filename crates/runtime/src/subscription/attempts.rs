@@ -7,7 +7,7 @@ use super::progress::Progress;
 use super::stint::Stint;
 use super::target::{Undelivered, backoff};
 use crate::SubscriberState;
-use crate::commit::{Own, OwnParts};
+use crate::commit::OwnParts;
 
 /// What became of a delivery.
 #[derive(Debug)]
@@ -35,13 +35,11 @@ impl Stint<'_> {
     ) -> Result<Outcome, Halt> {
         let (subscription, committer) = (self.subscription, self.committer);
         let most = committer.limits.delivery_attempts;
-        let mut own = None;
         let mut failed = 0;
         loop {
             let attempt = tried.saturating_add(failed).saturating_add(1);
             let attempted = if subscription.target.records() {
-                let own = own.get_or_insert_with(|| committer.own());
-                self.attempt_recording(event, attempt, own, next).await?
+                self.attempt_recording(event, attempt, next).await?
             } else {
                 let delivered = subscription.target.deliver(event, attempt, None).await;
                 delivered.inspect(|()| self.dealt_with(next.clone()))
@@ -72,7 +70,6 @@ impl Stint<'_> {
         &mut self,
         event: &RecordedEvent,
         attempt: u32,
-        own: &mut Own<'_>,
         next: &Progress,
     ) -> Result<Result<(), Undelivered>, Halt> {
         let (subscription, committer) = (self.subscription, self.committer);
@@ -84,7 +81,7 @@ impl Stint<'_> {
             }
             let views = subscription.views.offset(committer.journal.applied().get());
             let source: Arc<dyn Source> = committer.clone();
-            let mut tx = Tx::for_delivery(own.id(), subscription.name, &event.meta, views, source);
+            let mut tx = Tx::for_delivery(subscription.name, &event.meta, views, source);
             let delivered = subscription.target.deliver(event, attempt, Some(&mut tx)).await;
             if let Err(undelivered) = delivered {
                 return Ok(Err(undelivered));
@@ -111,7 +108,7 @@ impl Stint<'_> {
                 records: Vec::new(),
                 conditions: staged.conditions,
             };
-            match self.commit(own, parts, next.clone()).await? {
+            match self.commit(parts, next.clone()).await? {
                 None => return Ok(Ok(())),
                 Some(at) if last_conflict == Some(at) => {
                     return Ok(Err(failed(format!(

@@ -6,7 +6,7 @@ use catga_engine::Verdict;
 use super::owner::Halt;
 use super::progress::Progress;
 use super::stint::Stint;
-use crate::commit::{Own, OwnParts, rejected};
+use crate::commit::{OwnParts, rejected};
 
 /// How many events are dealt with at most before the cursor is recorded: as many come again after
 /// a failover, and an effect is spared for all but one of them.
@@ -45,8 +45,7 @@ impl Stint<'_> {
             records: Vec::new(),
             conditions: Vec::new(),
         };
-        let mut own = self.committer.own();
-        match self.commit(&mut own, parts, self.progress.clone()).await? {
+        match self.commit(parts, self.progress.clone()).await? {
             None => Ok(()),
             Some(at) => {
                 let message = format!("the move of a cursor met a conflict at offset {at}");
@@ -58,7 +57,6 @@ impl Stint<'_> {
     /// Commits an effect that makes `next` of the progress; gives back what else it conflicts with.
     pub(super) async fn commit(
         &mut self,
-        own: &mut Own<'_>,
         mut parts: OwnParts<'_>,
         next: Progress,
     ) -> Result<Option<Offset>, Halt> {
@@ -67,7 +65,8 @@ impl Stint<'_> {
         let fence = Condition::RecordAt { key, offset: self.fence };
         // First, since it is told by its number.
         parts.conditions.insert(0, fence);
-        match own.commit(parts).await.map_err(Halt::Failed)? {
+        let (id, committed) = self.committer.commit_own(parts).await;
+        match committed.map_err(Halt::Failed)? {
             Verdict::Counted { offset } => {
                 self.fence = Some(offset);
                 self.progress = next.recorded();
@@ -79,7 +78,7 @@ impl Stint<'_> {
             }
             Verdict::Conflict { condition: 0, .. } | Verdict::Duplicate { .. } => Err(Halt::Fenced),
             Verdict::Conflict { at, .. } => Ok(Some(at)),
-            Verdict::Rejected(rejection) => Err(Halt::Failed(rejected(own.id(), None, rejection))),
+            Verdict::Rejected(rejection) => Err(Halt::Failed(rejected(id, None, rejection))),
         }
     }
 }
