@@ -20,6 +20,9 @@ use crate::{Event, EventMeta, Scope};
 /// Deliveries that record nothing move the cursor a batch at a time: after a failover at most the
 /// last batch comes again.
 ///
+/// What the journal keeps of it stands in records and streams of the category `catga.subscriber`,
+/// which no stream of a program may have.
+///
 /// An event that fails too often becomes a dead letter, in one effect with the move of the cursor
 /// past it; [`ON_FAILURE`](Self::ON_FAILURE) says what becomes of those behind it.
 #[diagnostic::on_unimplemented(
