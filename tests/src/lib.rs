@@ -2,6 +2,7 @@
 
 pub mod machines;
 pub mod orders;
+pub mod parcels;
 pub mod shared_cluster;
 pub mod shared_log;
 pub mod switchboard;

@@ -14,7 +14,7 @@ use catga::{
     StreamName,
 };
 use catga_core::StreamSlice;
-use catga_engine::{Effect, Lookup, OutsideKey};
+use catga_engine::{Effect, Lookup, OutsideKey, RecordHead};
 use catga_host::TokioHost;
 use catga_tests::wait_until;
 
@@ -164,6 +164,13 @@ impl Journal for Kept {
 
     fn stream<'a>(&'a self, stream: &'a StreamName) -> BoxFuture<'a, Result<StreamSlice, Fault>> {
         self.0.stream(stream)
+    }
+
+    fn record<'a>(
+        &'a self,
+        key: &'a StreamName,
+    ) -> BoxFuture<'a, Result<Option<RecordHead>, Fault>> {
+        self.0.record(key)
     }
 
     fn page<'a>(

@@ -90,10 +90,10 @@ pub use catga_core::{
     Contract, ContractList, DecodeError, Delivery, DomainError, Durable, Each, EncodeError, Event,
     EventMeta, Failure, Fault, FaultCode, FaultKind, FieldFault, FieldFaults, FoldError, Folds,
     Format, Handle, Identity, Kind, Layer, Loaded, Message, MessageId, NoError, NodeName, Offers,
-    Offset, Outcome, ParsePositionError, Plain, Position, Projection, Quarantined, Query,
-    QueryKind, ReadLevel, RecordedEvent, RefusalKind, Registrar, Replied, Report, Request, Scope,
-    Service, SessionId, Settled, Stack, StartFrom, Stream, StreamEvent, StreamKey, StreamName,
-    Subscriber, SubscriberError, Tag, Timestamp, TraceContext, Tx, View, Wire,
+    Offset, OnFailure, Outcome, ParsePositionError, Plain, Position, Projection, Quarantined,
+    Query, QueryKind, ReadLevel, RecordedEvent, RefusalKind, Registrar, Replied, Report, Request,
+    Scope, Service, SessionId, Settled, Stack, StartFrom, Stream, StreamEvent, StreamKey,
+    StreamName, Subscriber, SubscriberError, Tag, Timestamp, TraceContext, Tx, View, Wire,
 };
 pub use catga_host as host;
 #[cfg(feature = "http")]
@@ -105,9 +105,9 @@ pub use catga_macros::{
     Command, DomainError, Event, Id, Query, aggregate, contract, projection, service,
 };
 pub use catga_runtime::{
-    Asking, Backend, Builder, CallOptions, Client, ClusterStatus, ClusterView, Health, Limits,
-    MemberState, MemberStatus, Memory, Node, NodeState, OpenListener, Parts, PeerCalls, PeerError,
-    PeerRequests, ProjectionStatus, Sending, StartError, StartFault, SubscriberState,
+    Asking, Backend, Builder, CallOptions, Client, ClusterStatus, ClusterView, DeadLetter, Health,
+    Limits, MemberState, MemberStatus, Memory, Node, NodeState, OpenListener, Parts, PeerCalls,
+    PeerError, PeerRequests, ProjectionStatus, Sending, StartError, StartFault, SubscriberState,
     SubscriberStatus, ViewStore, Wiring,
 };
 pub use uuid::Uuid;

@@ -6,7 +6,7 @@ use crate::guarded::Guarded;
 use crate::lazy::Lazy;
 use crate::{
     Answer, Call, Context, Delivery, Envelope, Failure, Fault, FaultCode, FieldFaults, Handle,
-    Layer, Message, MessageId, Plain, Position, Request, Service, Slot, Subscriber,
+    Layer, Message, MessageId, Plain, Position, Request, Scope, Service, Slot, Subscriber,
     SubscriberError,
 };
 
@@ -194,6 +194,7 @@ impl<H: Subscriber, L: Layer> Deliver<H::Event> for InPlaceSubscriber<H, L> {
                 event,
                 delivery: &self.delivery,
                 context: &NO_CONTEXT,
+                scope: H::Scope::argument(None).expect("what runs in place records nothing"),
             };
             Guarded::new(self.layers.around(call), subscriber_panicked)
         })
@@ -210,6 +211,7 @@ struct DeliveryCall<'a, H: Subscriber> {
     event: &'a H::Event,
     delivery: &'a Delivery,
     context: &'a Context,
+    scope: <H::Scope as Scope>::Argument<'a>,
 }
 
 impl<H: Subscriber> Call for DeliveryCall<'_, H> {
@@ -226,26 +228,24 @@ impl<H: Subscriber> Call for DeliveryCall<'_, H> {
 
     #[inline]
     fn proceed(self) -> impl Future<Output = Self::Outcome> + Send {
-        self.subscriber.deliver(self.event, self.delivery)
+        self.subscriber.deliver(self.event, self.delivery, self.scope)
     }
 }
 
 /// Delivers a recorded event to `subscriber` within `layers`; a panic is a failed delivery.
+/// `context` is that of the event.
 ///
 /// # Errors
 /// What the subscriber said, or that it panicked.
-pub async fn deliver_recorded<H: Subscriber, L: Layer>(
-    subscriber: &H,
-    layers: &L,
-    event: &H::Event,
-    delivery: &Delivery,
+pub async fn deliver_recorded<'a, H: Subscriber, L: Layer>(
+    subscriber: &'a H,
+    layers: &'a L,
+    event: &'a H::Event,
+    delivery: &'a Delivery,
+    context: &'a Context,
+    scope: <H::Scope as Scope>::Argument<'a>,
 ) -> Result<(), SubscriberError> {
-    let context = Context {
-        causation: delivery.meta.as_ref().map(|meta| meta.message_id),
-        correlation: delivery.meta.as_ref().and_then(|meta| meta.correlation.clone()),
-        ..Context::default()
-    };
-    let call = DeliveryCall { subscriber, event, delivery, context: &context };
+    let call = DeliveryCall { subscriber, event, delivery, context, scope };
     Guarded::new(layers.around(call), subscriber_panicked).await
 }
 

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::{
-    DecodeError, Event, FoldError, Format, Message, MessageId, Position, StreamName, Tag, Timestamp,
+    Context, DecodeError, Event, FoldError, Format, Message, MessageId, Position, StreamName, Tag,
+    Timestamp,
 };
 
 /// Where and when an event was recorded.
@@ -37,6 +38,15 @@ impl EventMeta {
             at,
             message_id: MessageId::default(),
             correlation: None,
+        }
+    }
+
+    /// What carries on from this event: it is the cause, and belongs to what the event belongs to.
+    pub fn context(&self) -> Context {
+        Context {
+            causation: Some(self.message_id),
+            correlation: self.correlation.clone(),
+            ..Context::default()
         }
     }
 }

@@ -46,6 +46,12 @@ pub trait Scope: Sized + Send + Sync + 'static {
     /// `&mut Tx` or `()`.
     type Argument<'a>: Send;
 
+    /// True if what runs in it may record.
+    const RECORDS: bool;
+
+    /// The argument that `tx` gives; none if it takes a transaction and there is none.
+    fn argument<'a>(tx: Option<&'a mut Tx>) -> Option<Self::Argument<'a>>;
+
     /// Registers the handler with the method of the registrar that fits.
     fn register<S, M, R>(registrar: &mut R)
     where
@@ -65,6 +71,12 @@ pub struct Plain;
 impl Scope for Durable {
     type Argument<'a> = &'a mut Tx;
 
+    const RECORDS: bool = true;
+
+    fn argument<'a>(tx: Option<&'a mut Tx>) -> Option<Self::Argument<'a>> {
+        tx
+    }
+
     fn register<S, M, R>(registrar: &mut R)
     where
         S: Service + Handle<M, Scope = Self>,
@@ -77,6 +89,12 @@ impl Scope for Durable {
 
 impl Scope for Plain {
     type Argument<'a> = ();
+
+    const RECORDS: bool = false;
+
+    fn argument<'a>(_tx: Option<&'a mut Tx>) -> Option<Self::Argument<'a>> {
+        Some(())
+    }
 
     fn register<S, M, R>(registrar: &mut R)
     where

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed, xxh3_128};
+
+use crate::Offset;
 
 /// One start of one node, as the journal knows it: the offset of the effect that opened it.
 ///
@@ -155,6 +157,13 @@ pub fn derive_uuid(incarnation: u64, id: MessageId, counter: u64, at: Timestamp)
     uuid::Builder::from_unix_timestamp_millis(at.as_millis(), &random).into_uuid()
 }
 
+/// What stands for a delivery, and never for an effect: no session is numbered so high. Each
+/// subscriber and index within an effect has a number of its own.
+pub(crate) fn delivery_id(subscriber: &str, offset: Offset, index: u32) -> MessageId {
+    let hash = xxh3_64_with_seed(subscriber.as_bytes(), index.into());
+    MessageId::new(SessionId(hash | 1 << 63), offset.0)
+}
+
 /// The hash by which two payloads under one id are told apart (XXH3, 64 bits).
 ///
 /// It guards against mistakes, not against forgery.
@@ -185,5 +194,20 @@ mod tests {
         assert_ne!(first, derive_uuid(1, id, 1, at));
         assert_ne!(first, derive_uuid(2, id, 0, at));
         assert_eq!(first.get_version_num(), 7);
+    }
+
+    #[test]
+    fn no_two_deliveries_derive_the_same_ids() {
+        let ids = [
+            delivery_id("mail", Offset(1), 0),
+            delivery_id("mail", Offset(1), 1),
+            delivery_id("mail", Offset(2), 0),
+            delivery_id("post", Offset(1), 0),
+        ];
+        for (i, left) in ids.iter().enumerate() {
+            assert!(left.session.0 > u64::MAX / 2, "no session is called so");
+            assert!(!ids[i + 1..].contains(left));
+        }
+        assert_eq!(ids[0], delivery_id("mail", Offset(1), 0));
     }
 }

@@ -67,5 +67,5 @@ pub use registry::{Registry, TypeMap};
 pub use service::{Registrar, Service};
 pub use slot::{IN_PLACE_BYTES, Slot};
 pub use stream::{Stream, StreamKey, StreamName, Tag};
-pub use subscriber::{Delivery, Each, StartFrom, Subscriber, SubscriberError};
+pub use subscriber::{Delivery, Each, OnFailure, StartFrom, Subscriber, SubscriberError};
 pub use tx::{Loaded, Source, Staged, StreamSlice, Tx};

@@ -1,19 +1,23 @@
+mod loaded;
+
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
+pub use self::loaded::Loaded;
+use crate::id::delivery_id;
 use crate::{
     Aggregate, Condition, Context, EncodeError, EventMeta, Fault, FaultCode, FoldError, Folds,
     Message, MessageId, NewEvent, Offset, Position, RecordedEvent, StreamEvent, StreamKey,
     StreamName, Tag, Timestamp, derive_uuid, encoded,
 };
 
-/// What a handler decides: the events of one command, and the conditions under which they count.
+/// What a handler decides: the events of one command, and the conditions under which they count;
+/// or what a subscriber's delivery records.
 ///
 /// A handler may run more than once for one command, but its effect counts once. Every attempt
 /// sees the same [`new_id`](Self::new_id) and the same [`now`](Self::now). Input and output to the
@@ -74,17 +78,40 @@ impl Tx {
         context: Context,
         source: Arc<dyn Source>,
     ) -> Self {
-        let staged = Mutex::new(Staged::default());
-        let shared = Shared { message_id, incarnation, now, views, context, source, staged };
+        let staged = Mutex::default();
+        Self::of(Shared { message_id, incarnation, now, views, context, source, staged })
+    }
+
+    /// A transaction for one attempt at delivering the event of `meta` to `subscriber`.
+    ///
+    /// Whichever node delivers, and however often: [`message_id`](Self::message_id) and
+    /// [`new_id`](Self::new_id) are derived from the subscriber's name and the event's place, and
+    /// [`now`](Self::now) is the event's time.
+    pub fn for_delivery(
+        subscriber: &str,
+        meta: &EventMeta,
+        views: Offset,
+        source: Arc<dyn Source>,
+    ) -> Self {
+        let Position { incarnation, offset, .. } = meta.position;
+        let message_id = delivery_id(subscriber, offset, meta.index);
+        let (now, context, staged) = (meta.at, meta.context(), Mutex::default());
+        Self::of(Shared { message_id, incarnation, now, views, context, source, staged })
+    }
+
+    fn of(shared: Shared) -> Self {
         Self { shared: Arc::new(shared), ids: AtomicU64::new(0) }
     }
 
-    /// The command's id, the same for every attempt.
+    /// The command's id, the same for every attempt. In a delivery it stands for the delivery, and
+    /// is the same whichever node delivers; what is recorded has another, of the node that did.
     pub fn message_id(&self) -> MessageId {
         self.shared.message_id
     }
 
-    /// The wall time of the node where the command was called, the same for every attempt.
+    /// The wall time of the node where the command was called, the same for every attempt. In a
+    /// delivery it is the time of the event, which is also the only one that repeats; what the
+    /// delivery records has that time too.
     pub fn now(&self) -> Timestamp {
         self.shared.now
     }
@@ -299,71 +326,4 @@ fn push<T>(list: &mut Vec<T>, item: T) {
 #[cold]
 fn unreadable(error: FoldError) -> Fault {
     Fault::new(FaultCode::Unreadable, error.to_string())
-}
-
-/// An aggregate that a transaction loaded: its state, and the way to go on in its stream.
-///
-/// It owns its handle on the transaction, so that several can be open at once.
-pub struct Loaded<A> {
-    state: A,
-    version: u64,
-    stream: StreamName,
-    shared: Arc<Shared>,
-}
-
-impl<A: Aggregate> Loaded<A> {
-    /// Records `event` in this stream and folds it into the state.
-    ///
-    /// An event whose own key names another stream makes the command fail.
-    pub fn emit<E: StreamEvent<Stream = A>>(&mut self, event: E)
-    where
-        A: Folds<E>,
-    {
-        let named = event.stream();
-        if named.as_ref() != Some(&self.stream) {
-            let named = named.as_ref().map_or("none", StreamName::as_str);
-            let message =
-                format!("event `{}` belongs to stream {named}, not to {}", E::NAME, self.stream);
-            self.shared.staged().error.get_or_insert_with(|| Fault::internal(message));
-            return;
-        }
-        self.version += 1;
-        let meta = self.shared.meta(self.stream.clone(), self.version);
-        match A::fold_event(Some(self.state.clone()), &event, &meta) {
-            Ok(state) => self.state = state,
-            Err(error) => {
-                self.shared.staged().error.get_or_insert_with(|| unreadable(error));
-            }
-        }
-        // The load has already put a condition on the stream.
-        self.shared.stage(&event, Expect::Nothing);
-    }
-
-    /// How many events the stream has, those of this transaction included.
-    pub fn version(&self) -> u64 {
-        self.version
-    }
-
-    /// The state, with the events emitted here folded in.
-    pub fn into_state(self) -> A {
-        self.state
-    }
-}
-
-impl<A> Deref for Loaded<A> {
-    type Target = A;
-
-    fn deref(&self) -> &A {
-        &self.state
-    }
-}
-
-impl<A: fmt::Debug> fmt::Debug for Loaded<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loaded")
-            .field("stream", &self.stream)
-            .field("version", &self.version)
-            .field("state", &self.state)
-            .finish_non_exhaustive()
-    }
 }

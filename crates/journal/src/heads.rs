@@ -47,7 +47,27 @@ struct Fetched {
     tags: BTreeMap<Tag, Option<Offset>>,
 }
 
+/// Where a reader finds a record.
+pub(crate) enum Sought {
+    /// In memory: this is what it is, or that it is absent.
+    Found(Option<RecordHead>),
+    /// Nothing in memory knows it: on disk.
+    Below(Index),
+}
+
 impl Heads {
+    /// What memory knows of a record, for a reader that goes to disk without the lock.
+    pub(crate) fn record(&self, key: &StreamName) -> Sought {
+        let frozen = || self.below.iter().flat_map(Below::newest_first);
+        match self.recent.record(key).or_else(|| frozen().find_map(|it| it.record(key))) {
+            Some(head) => Sought::Found(head),
+            None => match &self.below {
+                Some(below) => Sought::Below(below.index.clone()),
+                None => Sought::Found(None),
+            },
+        }
+    }
+
     /// Heads in memory, which hold those of `state`.
     pub(crate) fn of(state: MemoryState) -> Self {
         Self { recent: Changed { state, ..Changed::default() }, ..Self::default() }
@@ -279,7 +299,14 @@ pub(crate) fn stream_head(
         .transpose()
 }
 
-fn record_head(index: &Index, name: &StreamName) -> Result<Option<RecordHead>, SegmentError> {
+/// A record as of the last checkpoint.
+///
+/// # Errors
+/// When the disk cannot be read or is damaged.
+pub(crate) fn record_head(
+    index: &Index,
+    name: &StreamName,
+) -> Result<Option<RecordHead>, SegmentError> {
     let Some(mut value) = index.get(&key(RECORD, name.as_str()))? else { return Ok(None) };
     let offset = value.try_get_u64_le().map_err(|_| index.foreign("a record's head"))?;
     Ok(Some(RecordHead { offset: Offset(offset), value }))
@@ -317,3 +344,6 @@ fn encode_record(head: &RecordHead) -> Bytes {
     value.put_slice(&head.value);
     value.freeze()
 }
+
+#[cfg(test)]
+mod tests;

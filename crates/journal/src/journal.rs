@@ -4,7 +4,7 @@ use bytes::Bytes;
 use catga_core::{
     Fault, MessageId, Offset, Position, ReadLevel, RecordedEvent, StreamName, StreamSlice,
 };
-use catga_engine::{Effect, Lookup, OutsideKey, Verdict};
+use catga_engine::{Effect, Lookup, OutsideKey, RecordHead, Verdict};
 use catga_host::BoxFuture;
 
 use crate::{Counted, Guarantees, Leadership, Pending, Watermark};
@@ -18,7 +18,7 @@ use crate::{Counted, Guarantees, Leadership, Pending, Watermark};
 /// 3. *Own apply.* When a verdict is given, this node's [`applied`](Self::applied) mark is at or
 ///    above the offset that it names, and everything up to there can be read here.
 /// 4. *Order.* Offsets are gap-free from 1; a stream's versions are gap-free from 1; what was read
-///    once is read again, unchanged.
+///    once is read again, unchanged; a record is what was last written to it.
 /// 5. *Doubt.* A commit that is not answered with a verdict says whether the effect may count.
 /// 6. *Bounds.* `commit` waits a bounded time for room and then refuses.
 pub trait Journal: fmt::Debug + Send + Sync + 'static {
@@ -56,6 +56,16 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When they cannot be read.
     fn stream<'a>(&'a self, stream: &'a StreamName) -> BoxFuture<'a, Result<StreamSlice, Fault>>;
+
+    /// A record as it stands on this node, with the offset of its last write; none if it does not
+    /// exist.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn record<'a>(
+        &'a self,
+        key: &'a StreamName,
+    ) -> BoxFuture<'a, Result<Option<RecordHead>, Fault>>;
 
     /// At most about `limit` events after `after` that pass `filter`, as far as this node has
     /// applied. Effects are never split over pages.

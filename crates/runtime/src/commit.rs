@@ -1,6 +1,7 @@
 mod append;
 mod call;
 mod faults;
+mod own;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +20,7 @@ use self::call::Ticket;
 pub(crate) use self::call::{Call, Forwarded};
 use self::faults::{expired, in_doubt, mismatch};
 pub(crate) use self::faults::{rejected, too_late, unencodable};
+pub(crate) use self::own::OwnParts;
 use crate::flights::{Boarding, FlightGuard, Flights, LANDED, Subject};
 use crate::forward::{ForwardedCommand, Means, Search, open_session};
 use crate::session::{Marks, Session};

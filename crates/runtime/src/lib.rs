@@ -53,5 +53,6 @@ pub use status::{
     ClusterStatus, ClusterView, Health, MemberState, MemberStatus, NodeState, ProjectionStatus,
     SubscriberState, SubscriberStatus,
 };
+pub use subscription::DeadLetter;
 pub use view_store::ViewStore;
 pub use wiring::Wiring;

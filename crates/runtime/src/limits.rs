@@ -22,8 +22,13 @@ pub struct Limits {
     pub visible_wait: Duration,
     /// How often a handler runs again after a conflict before the command fails: 32.
     pub reruns: u32,
-    /// How often a delivery to a subscriber is tried before the subscriber pauses: 10.
+    /// How often a delivery to a subscriber is tried before the subscriber pauses, or its event
+    /// becomes a dead letter: 10.
     pub delivery_attempts: u32,
+    /// How many dead letters a subscriber of the whole cluster may have before it pauses: 256.
+    pub dead_letters: usize,
+    /// How many events may wait behind its dead letters before it pauses: 4,096.
+    pub parked: usize,
     /// How long a node that starts waits for the journal to take it in: for a leader, and until it
     /// has caught up with what the cluster had acknowledged: 60 s.
     pub start_wait: Duration,
@@ -44,6 +49,8 @@ impl Default for Limits {
             visible_wait: Duration::from_secs(1),
             reruns: 32,
             delivery_attempts: 10,
+            dead_letters: 256,
+            parked: 4096,
             start_wait: Duration::from_secs(60),
             drain_wait: Duration::from_secs(30),
             keys: 100_000,
@@ -66,12 +73,24 @@ impl Limits {
         refuse_zero("limits.deadline", self.deadline.is_zero());
         refuse_zero("limits.start_wait", self.start_wait.is_zero());
         refuse_zero("limits.delivery_attempts", self.delivery_attempts == 0);
+        refuse_zero("limits.dead_letters", self.dead_letters == 0);
+        refuse_zero("limits.parked", self.parked == 0);
         refuse_zero("limits.keys", self.keys == 0);
         let most = 1 << 24;
         if self.in_flight > most {
             let why = format!("it must be at most {most}; a node is at its capacity long before");
             let value = self.in_flight.to_string();
             faults.push(StartFault::BadOption { option: "limits.in_flight", value, why });
+        }
+        // Both stand in one record, which is written anew with each change.
+        for (option, held, most) in [
+            ("limits.dead_letters", self.dead_letters, 1024),
+            ("limits.parked", self.parked, 65_536),
+        ] {
+            if held > most {
+                let why = format!("it must be at most {most}; somebody has to look at them first");
+                faults.push(StartFault::BadOption { option, value: held.to_string(), why });
+            }
         }
         // One entry carries an answer with its events, and a log takes entries of 16 MiB.
         let most = 4 << 20;

@@ -22,6 +22,9 @@ pub(crate) struct Metrics {
     behind: Family<Name, Gauge>,
     checkpointed: Family<Name, Gauge>,
     paused: Family<Name, Gauge>,
+    owned: Family<Name, Gauge>,
+    dead_letters: Family<Name, Gauge>,
+    parked: Family<Name, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -99,8 +102,37 @@ impl Metrics {
             "1 for a subscriber that gave up on an event and waits",
             paused.clone(),
         );
-        let registry = Mutex::new(registry);
-        Self { registry, commands, durations, reruns, applied, behind, checkpointed, paused }
+        let owned = Family::<Name, Gauge>::default();
+        registry.register(
+            "subscriber_owned",
+            "1 for a subscriber to which this node delivers",
+            owned.clone(),
+        );
+        let dead_letters = Family::<Name, Gauge>::default();
+        registry.register(
+            "subscriber_dead_letters",
+            "Events on which a subscriber gave up, as its owner knows",
+            dead_letters.clone(),
+        );
+        let parked = Family::<Name, Gauge>::default();
+        registry.register(
+            "subscriber_parked",
+            "Events that wait behind the dead letters of a subscriber, as its owner knows",
+            parked.clone(),
+        );
+        Self {
+            registry: Mutex::new(registry),
+            commands,
+            durations,
+            reruns,
+            applied,
+            behind,
+            checkpointed,
+            paused,
+            owned,
+            dead_letters,
+            parked,
+        }
     }
 
     pub(crate) fn handler(&self, message: &'static str) -> HandlerMetrics {
@@ -131,6 +163,12 @@ impl Metrics {
             let paused = matches!(subscriber.state, crate::SubscriberState::Paused { .. });
             let name = subscriber.name;
             self.paused.get_or_create(&Name { name }).set(i64::from(paused));
+            self.owned.get_or_create(&Name { name }).set(i64::from(subscriber.is_owner));
+            // Only one node counts them, so that they can be added up.
+            let known = |count: usize| if subscriber.is_owner { clamp(count as u64) } else { 0 };
+            let dead_letters = self.dead_letters.get_or_create(&Name { name });
+            dead_letters.set(known(subscriber.dead_letters));
+            self.parked.get_or_create(&Name { name }).set(known(subscriber.parked));
         }
         let mut text = String::new();
         encode(&mut text, &self.lock()).expect("a String takes any text");

@@ -12,6 +12,7 @@ use catga_core::{
 };
 use catga_host::{Connection, Host, Task, timeout};
 use catga_journal::Journal;
+use futures_util::future::join;
 
 use crate::commit::Committer;
 use crate::forward::{Remotes, confirmed_head};
@@ -177,7 +178,7 @@ impl Node {
         self.0.subscriptions.status()
     }
 
-    /// Lets a paused subscriber try again; false if none of that name is paused.
+    /// Lets a paused subscriber try again; false if none of that name is paused on this node.
     pub fn resume_subscriber(&self, name: &str) -> bool {
         self.0.subscriptions.resume(name)
     }
@@ -239,10 +240,11 @@ impl Node {
         self.0.committer.peers.is_some()
     }
 
-    /// Stops in order: refuses new calls, lets what is under way finish within
-    /// [`Limits::drain_wait`], hands leadership over within 5 s, closes what was opened for peers
-    /// while it started, then stops subscribers and projections, writes the last checkpoints of the
-    /// projections within 10 s, and stops the journal.
+    /// Stops in order: refuses new calls; lets what is under way finish within
+    /// [`Limits::drain_wait`], the deliveries of subscribers of the whole cluster too, which then
+    /// record how far they came; hands leadership over within 5 s; closes what was opened for peers
+    /// while it started; stops the other subscribers and the projections; writes the last
+    /// checkpoints of the projections within 10 s; and stops the journal.
     ///
     /// Returns true if everything under way had finished. A second call returns at once.
     ///
@@ -254,7 +256,7 @@ impl Node {
             return true;
         }
         tracing::info!(node = %inner.name, "draining");
-        let idle = inner.committer.idle();
+        let idle = join(inner.committer.idle(), inner.subscriptions.stop());
         let drained = timeout(&*inner.host, inner.limits.drain_wait, idle).await.is_ok();
         if let Some(peers) = &inner.committer.peers
             && timeout(&*inner.host, HAND_OVER_WAIT, peers.hand_over()).await.is_err()
@@ -330,15 +332,7 @@ impl Inner {
             check_incarnation(&*self.journal, seen)?;
         }
         if level == ReadLevel::Linearizable {
-            let head = async {
-                match self.committer.means() {
-                    Some(means) => Box::pin(confirmed_head(means)).await,
-                    None => self.journal.head(level).await,
-                }
-            };
-            let head = timeout(&*self.host, limit, head)
-                .await
-                .map_err(|_| not_reached("a confirmed head of the journal"))??;
+            let head = self.confirmed_head(limit).await?;
             wanted = Some(wanted.map_or(head, |seen| seen.max(head)));
         }
         if let Some(position) = wanted {
@@ -354,6 +348,18 @@ impl Inner {
                 .map_err(|_| not_reached(&format!("position {position}")))?;
         }
         Sent::new(self, message, envelope).await
+    }
+
+    /// The end of the journal, once a leader has confirmed it and it is applied here.
+    pub(crate) async fn confirmed_head(&self, limit: Duration) -> Result<Position, Fault> {
+        let head = async {
+            match self.committer.means() {
+                Some(means) => Box::pin(confirmed_head(means)).await,
+                None => self.journal.head(ReadLevel::Linearizable).await,
+            }
+        };
+        let head = timeout(&*self.host, limit, head).await;
+        head.map_err(|_| not_reached("a confirmed head of the journal"))?
     }
 
     pub(crate) fn position_at(&self, offset: catga_core::Offset) -> Position {

@@ -38,6 +38,13 @@ pub enum StartFault {
         /// The name.
         name: &'static str,
     },
+    /// A subscriber of the whole cluster is one of an event that is not recorded.
+    EphemeralInCluster {
+        /// The subscriber's name.
+        name: &'static str,
+        /// The event's.
+        event: &'static str,
+    },
     /// Two projection types share a written name.
     TwoProjections {
         /// The name.
@@ -94,6 +101,11 @@ impl fmt::Display for StartFault {
             Self::TwoSubscribers { name } => write!(
                 f,
                 "two subscribers are called `{name}`; names are stored, so each needs its own"
+            ),
+            Self::EphemeralInCluster { name, event } => write!(
+                f,
+                "the subscriber `{name}` is one of the whole cluster, and its event `{event}` is \
+                 ephemeral: no other node knows of it; make it `Each::Node`"
             ),
             Self::TwoProjections { name } => write!(
                 f,

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use catga_core::{NodeName, Offset, Position, Quarantined};
+use catga_core::{Each, NodeName, Offset, Position, Quarantined};
 use catga_journal::{Guarantees, Role};
 
 use crate::Node;
@@ -197,10 +197,43 @@ pub struct ProjectionStatus {
 pub struct SubscriberStatus {
     /// Its written name.
     pub name: &'static str,
-    /// Everything up to here was delivered.
+    /// Who gets its events.
+    pub each: Each,
+    /// True if this node delivers to it: always if each node does.
+    pub is_owner: bool,
+    /// Everything up to here was dealt with, as far as this node knows: the owner does.
     pub cursor: Offset,
+    /// How many dead letters it has, as far as this node knows.
+    pub dead_letters: usize,
+    /// How many events wait behind them, as far as this node knows.
+    pub parked: usize,
     /// What it is doing.
     pub state: SubscriberState,
+}
+
+impl SubscriberStatus {
+    /// That of a subscriber which has not begun.
+    pub(crate) fn new(name: &'static str, each: Each) -> Self {
+        let is_owner = each == Each::Node;
+        let state = if is_owner { SubscriberState::Running } else { SubscriberState::Idle };
+        Self { name, each, is_owner, cursor: Offset::ZERO, dead_letters: 0, parked: 0, state }
+    }
+
+    /// What is wrong with it, for those who look after the node that delivers to it.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let Self { name, dead_letters, parked, .. } = self;
+        let mut complaints = Vec::new();
+        if let SubscriberState::Paused { error } = &self.state {
+            complaints.push(format!("subscriber `{name}` is paused: {error}"));
+        }
+        if self.is_owner && *dead_letters > 0 {
+            complaints.push(format!(
+                "subscriber `{name}` has {dead_letters} dead letters, and {parked} events wait \
+                 behind them"
+            ));
+        }
+        complaints
+    }
 }
 
 /// What a subscriber is doing.
@@ -210,6 +243,8 @@ pub enum SubscriberState {
     /// It waits for events or handles one.
     #[default]
     Running,
+    /// Another node delivers to it.
+    Idle,
     /// It failed and will get the same event again.
     Retrying {
         /// How often it was tried.
@@ -217,7 +252,8 @@ pub enum SubscriberState {
         /// What it said last.
         error: String,
     },
-    /// It gave up on the event after the cursor and waits for `resume_subscriber`. Nothing is lost.
+    /// It does not go on with the event after the cursor and waits for `resume_subscriber`; or, if it
+    /// has as many dead letters as it may, for their retry. Nothing is lost.
     Paused {
         /// Why.
         error: String,

@@ -1,165 +1,121 @@
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod attempts;
+mod everywhere;
+mod held;
+mod letters;
+mod owner;
+mod place;
+mod progress;
+mod recording;
+mod records;
+mod requests;
+mod stint;
+mod target;
 
-use catga_core::{
-    Delivery, Layer, Message, Offset, RecordedEvent, StartFrom, Subscriber, SubscriberError,
-    deliver_recorded,
-};
-use catga_host::{BoxFuture, Host};
-use catga_journal::{Filter, Journal};
+pub use self::letters::DeadLetter;
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use catga_core::{Each, Layer, Message, Offset, OnFailure, RecordedEvent, StartFrom, Subscriber};
+use catga_host::timeout;
+use catga_journal::Watermark;
+use futures_util::future::select;
 use tokio::sync::Notify;
 
+use self::target::{Target, Typed};
+use crate::commit::Committer;
+use crate::views::Views;
 use crate::{SubscriberState, SubscriberStatus};
 
 /// How many events are read from the journal at once.
 const PAGE: usize = 128;
 
-/// The wait before the second try; it doubles from try to try.
-const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-
-/// No wait between two tries is longer.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+/// Where the marks of a subscription are once what they stand for has happened.
+const HAPPENED: Offset = Offset(1);
 
 /// All subscribers of a node that get recorded events.
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions(pub(crate) Vec<Arc<Subscription>>);
 
-/// One subscriber with a cursor of this node's own.
+/// One subscriber of recorded events.
 pub(crate) struct Subscription {
     name: &'static str,
     events: &'static [&'static str],
+    each: Each,
     from: StartFrom,
+    on_failure: OnFailure,
     target: Box<dyn Target>,
+    /// Those of its service, which its handler decides from.
+    views: Views,
     status: Mutex<SubscriberStatus>,
     resumed: Notify,
-}
-
-/// A subscriber and its layers, without their types.
-trait Target: Send + Sync {
-    fn deliver<'a>(
-        &'a self,
-        event: &'a RecordedEvent,
-        attempt: u32,
-    ) -> BoxFuture<'a, Result<(), Undelivered>>;
-}
-
-/// Why an event was not delivered.
-enum Undelivered {
-    /// The subscriber failed; a later try may succeed.
-    Failed(SubscriberError),
-    /// This build cannot read the event: trying again does not help.
-    Unreadable(String),
-}
-
-struct Typed<H, L> {
-    subscriber: H,
-    layers: Arc<L>,
-}
-
-impl<H: Subscriber, L: Layer> Target for Typed<H, L> {
-    fn deliver<'a>(
-        &'a self,
-        recorded: &'a RecordedEvent,
-        attempt: u32,
-    ) -> BoxFuture<'a, Result<(), Undelivered>> {
-        Box::pin(async move {
-            let event = recorded
-                .decode::<H::Event>()
-                .map_err(|error| Undelivered::Unreadable(error.to_string()))?;
-            let delivery = Delivery::new(H::NAME, Some(recorded.meta.clone()), attempt);
-            deliver_recorded(&self.subscriber, &*self.layers, &event, &delivery)
-                .await
-                .map_err(Undelivered::Failed)
-        })
-    }
+    /// The node drains.
+    stop: Watermark,
+    /// Its place stands in the journal.
+    placed: Watermark,
+    /// It delivers nothing any more.
+    ended: Watermark,
 }
 
 impl Subscription {
-    pub(crate) fn new<H: Subscriber, L: Layer>(subscriber: H, layers: Arc<L>) -> Self {
-        let status = SubscriberStatus {
-            name: H::NAME,
-            cursor: Offset::ZERO,
-            state: SubscriberState::Running,
-        };
+    pub(crate) fn new<H: Subscriber, L: Layer>(
+        subscriber: H,
+        layers: Arc<L>,
+        views: Views,
+    ) -> Self {
         Self {
             name: H::NAME,
             events: const { &[<H::Event as Message>::NAME] },
+            each: H::EACH,
             from: H::FROM,
+            on_failure: H::ON_FAILURE,
             target: Box::new(Typed { subscriber, layers }),
-            status: Mutex::new(status),
+            views,
+            status: Mutex::new(SubscriberStatus::new(H::NAME, H::EACH)),
             resumed: Notify::new(),
+            stop: Watermark::default(),
+            placed: Watermark::default(),
+            ended: Watermark::default(),
         }
     }
 
-    /// Delivers what comes, in order, until the journal closes. `now` is where the journal was
-    /// when the node started.
-    pub(crate) async fn run(
-        self: Arc<Self>,
-        host: Arc<dyn Host>,
-        journal: Arc<dyn Journal>,
-        now: Offset,
-        attempts: u32,
-    ) {
-        let mut cursor = match self.from {
-            StartFrom::Now => now,
-            StartFrom::Start => Offset::ZERO,
-        };
-        let filter = Filter::Names(self.events);
-        loop {
-            self.set(|status| status.cursor = cursor);
-            if !journal.applied().reach(cursor.next()).await {
-                return;
-            }
-            match journal.page(cursor, &filter, PAGE).await {
-                Ok(page) => {
-                    for event in &page.events {
-                        self.deliver(&*host, event, attempts).await;
-                        // An effect may hold several events; the cursor passes it with its last,
-                        // so a pause in between repeats the earlier ones: at least once.
-                        let before = Offset(event.meta.position.offset.0 - 1);
-                        self.set(|status| status.cursor = before);
-                    }
-                    cursor = page.upto;
-                }
-                Err(fault) => self.pause(fault.to_string()).await,
-            }
+    /// Delivers what comes until the journal closes or the node drains. `now` is where the journal
+    /// was when the node started.
+    pub(crate) async fn run(self: Arc<Self>, committer: Arc<Committer>, now: Offset) {
+        let (host, journal) = (committer.host.clone(), committer.journal.clone());
+        let attempts = committer.limits.delivery_attempts;
+        match self.each {
+            Each::Cluster => self.run_owned(committer, now).await,
+            // `Each` may have more some day; core and runtime are of one version.
+            _ => self.run_everywhere(host, journal, now, attempts).await,
         }
     }
 
-    /// Delivers one event: tries again with growing waits, then pauses until somebody resumes it.
-    async fn deliver(&self, host: &dyn Host, event: &RecordedEvent, attempts: u32) {
-        let mut attempt = 1;
-        loop {
-            match self.target.deliver(event, attempt).await {
-                Ok(()) => return self.set(|status| status.state = SubscriberState::Running),
-                Err(Undelivered::Failed(error)) if attempt < attempts => {
-                    let position = event.meta.position;
-                    tracing::warn!(subscriber = self.name, %position, attempt, %error, "delivery failed");
-                    let error = error.to_string();
-                    self.set(|status| {
-                        status.state = SubscriberState::Retrying { attempts: attempt, error };
-                    });
-                    host.sleep(backoff(attempt, host.random())).await;
-                    attempt += 1;
-                }
-                Err(Undelivered::Failed(error)) => {
-                    self.pause(format!("it failed {attempt} times; last: {error}")).await;
-                    attempt = 1;
-                }
-                Err(Undelivered::Unreadable(error)) => {
-                    self.pause(error).await;
-                    attempt = 1;
-                }
-            }
-        }
+    fn is_of_cluster(&self) -> bool {
+        self.each == Each::Cluster
     }
 
-    async fn pause(&self, error: String) {
+    /// Tells of a failed try, after which another one comes.
+    fn retrying(&self, event: &RecordedEvent, attempt: u32, error: &str) {
+        let position = event.meta.position;
+        tracing::warn!(subscriber = self.name, %position, attempt, error, "delivery failed");
+        let error = error.to_owned();
+        self.set(|status| {
+            status.state = SubscriberState::Retrying { attempts: attempt, error };
+        });
+    }
+
+    fn paused(&self, error: String) {
         tracing::error!(subscriber = self.name, error, "subscriber paused");
         self.set(|status| status.state = SubscriberState::Paused { error });
-        self.resumed.notified().await;
-        self.set(|status| status.state = SubscriberState::Running);
+    }
+
+    /// As [`paused`](Self::paused), but tells it only once.
+    fn paused_still(&self, error: String) {
+        if !matches!(&self.lock().state, SubscriberState::Paused { .. }) {
+            self.paused(error);
+        }
     }
 
     fn set(&self, change: impl FnOnce(&mut SubscriberStatus)) {
@@ -171,28 +127,13 @@ impl Subscription {
     }
 }
 
-/// The wait before the next try: doubling, and up to half of it left to chance, so that
-/// subscribers that failed together do not come back together.
-fn backoff(attempt: u32, random: u64) -> Duration {
-    let doubled = FIRST_BACKOFF.saturating_mul(1u32.checked_shl(attempt - 1).unwrap_or(u32::MAX));
-    let longest = doubled.min(LONGEST_BACKOFF);
-    let share = (random >> 32) as f64 / f64::from(u32::MAX);
-    longest.mul_f64(1.0 - share / 2.0)
-}
-
 impl Subscriptions {
     pub(crate) fn status(&self) -> Vec<SubscriberStatus> {
         self.0.iter().map(|subscription| subscription.lock().clone()).collect()
     }
 
     pub(crate) fn complaints(&self) -> Vec<String> {
-        let complaint = |status: SubscriberStatus| match status.state {
-            SubscriberState::Paused { error } => {
-                Some(format!("subscriber `{}` is paused: {error}", status.name))
-            }
-            SubscriberState::Running | SubscriberState::Retrying { .. } => None,
-        };
-        self.status().into_iter().filter_map(complaint).collect()
+        self.status().iter().flat_map(SubscriberStatus::complaints).collect()
     }
 
     pub(crate) fn resume(&self, name: &str) -> bool {
@@ -206,23 +147,49 @@ impl Subscriptions {
         }
         paused
     }
+
+    /// True if one of the whole cluster is called so.
+    fn has_of_cluster(&self, name: &str) -> bool {
+        self.of_cluster().any(|subscription| subscription.name == name)
+    }
+
+    /// Waits until the places of those of the whole cluster stand in the journal, if this node
+    /// leads: what is sent once it has started is then not lost to one that begins now, even if the
+    /// node is.
+    pub(crate) async fn place(&self, committer: &Committer) {
+        let changes = committer.journal.leadership_changes().get();
+        if !committer.runs_here() {
+            return;
+        }
+        let placed = async {
+            for subscription in self.of_cluster() {
+                subscription.placed.reach(HAPPENED).await;
+            }
+        };
+        let deposed = committer.journal.leadership_changes().reach(changes.next());
+        let placed = pin!(placed);
+        let either = select(placed, deposed);
+        if timeout(&*committer.host, committer.limits.start_wait, either).await.is_err() {
+            tracing::warn!("the places of subscribers are not recorded yet");
+        }
+    }
+
+    /// Tells those of the whole cluster to finish the delivery under way and to record how far they
+    /// came; ready once they have.
+    pub(crate) async fn stop(&self) {
+        self.of_cluster().for_each(|subscription| subscription.stop.advance(HAPPENED));
+        for subscription in self.of_cluster() {
+            subscription.ended.reach(HAPPENED).await;
+        }
+    }
+
+    fn of_cluster(&self) -> impl Iterator<Item = &Arc<Subscription>> {
+        self.0.iter().filter(|subscription| subscription.is_of_cluster())
+    }
 }
 
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Subscription").field(&*self.lock()).finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_the_longest_and_never_vanish() {
-        assert_eq!(backoff(1, 0), FIRST_BACKOFF);
-        assert_eq!(backoff(3, 0), FIRST_BACKOFF * 4);
-        assert_eq!(backoff(64, 0), LONGEST_BACKOFF);
-        assert_eq!(backoff(2, u64::MAX), FIRST_BACKOFF);
     }
 }

@@ -10,8 +10,33 @@ struct Orders;
 
 #[service]
 impl Orders {
-    #[subscriber(name = "on-cluster", each = "cluster", from = "now")]
-    async fn on_cluster(&self, _event: &OrderCreated) -> Result<(), OrderError> {
+    #[subscriber(name = "on-all", each = "all", from = "now")]
+    async fn on_all(&self, _event: &OrderCreated) -> Result<(), OrderError> {
+        Ok(())
+    }
+
+    #[subscriber(name = "without-start", each = "cluster")]
+    async fn without_start(&self, _event: &OrderCreated) -> Result<(), OrderError> {
+        Ok(())
+    }
+
+    #[subscriber(name = "parks", each = "node", from = "now", on_failure = "park")]
+    async fn parks(&self, _event: &OrderCreated) -> Result<(), OrderError> {
+        Ok(())
+    }
+
+    #[subscriber(name = "stops", each = "cluster", from = "now", on_failure = "stop")]
+    async fn stops(&self, _event: &OrderCreated) -> Result<(), OrderError> {
+        Ok(())
+    }
+
+    #[subscriber(name = "two-txs", each = "cluster", from = "now")]
+    async fn two_txs(
+        &self,
+        _event: &OrderCreated,
+        _tx: &mut Tx,
+        _again: &mut Tx,
+    ) -> Result<(), OrderError> {
         Ok(())
     }
 

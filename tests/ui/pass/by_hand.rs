@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use catga::{
     Aggregate, Answer, Catga, Command, CommandKind, Checkpointed, Contract, ContractList, DecodeError, Delivery, DomainError,
-    Durable, EncodeError, Event, EventMeta, FoldError, Folds, Handle, Message, MessagePack, Offers, Plain,
+    Durable, Each, EncodeError, Event, EventMeta, FoldError, Folds, Handle, Message, MessagePack, Offers, OnFailure, Plain,
     Projection, Query, QueryKind, RecordedEvent, Registrar, Request, Service, Stream, StreamEvent,
     StreamName, Subscriber, SubscriberError, Tx, View,
 };
@@ -195,16 +195,46 @@ struct Announce(Arc<Counters>);
 
 impl Subscriber for Announce {
     type Event = Added;
+    type Scope = Plain;
     const NAME: &'static str = "announce";
 
-    async fn deliver(&self, _event: &Added, _delivery: &Delivery) -> Result<(), SubscriberError> {
+    async fn deliver(
+        &self,
+        _event: &Added,
+        _delivery: &Delivery,
+        _scope: (),
+    ) -> Result<(), SubscriberError> {
         self.0.totals.read(|_| ()).map_err(SubscriberError::new)
+    }
+}
+
+struct Copy;
+
+impl Subscriber for Copy {
+    type Event = Added;
+    type Scope = Durable;
+    const NAME: &'static str = "copy";
+    const EACH: Each = Each::Cluster;
+    const ON_FAILURE: OnFailure = OnFailure::Pass;
+
+    async fn deliver(
+        &self,
+        _event: &Added,
+        delivery: &Delivery,
+        tx: &mut Tx,
+    ) -> Result<(), SubscriberError> {
+        assert_eq!(delivery.meta.as_ref().expect("recorded").at, tx.now());
+        Ok(())
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> catga::Result<()> {
-    let node = Catga::builder().service(|n| Counters { totals: n.projection() }).start().await?;
+    let node = Catga::builder()
+        .service(|n| Counters { totals: n.projection() })
+        .subscriber(Copy)
+        .start()
+        .await?;
     let add = |amount| Add { counter: "visits".to_owned(), amount };
     assert_eq!(node.send(add(2)).await, Ok(2));
     assert_eq!(node.send(add(3)).await, Ok(5));

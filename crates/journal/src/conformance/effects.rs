@@ -4,7 +4,7 @@ use bytes::Bytes;
 use catga_core::{
     AttemptId, Condition, MessageId, NewEvent, Offset, SessionId, StreamName, Timestamp,
 };
-use catga_engine::{Directive, Effect, RecordedAnswer, Verdict};
+use catga_engine::{Directive, Effect, RecordWrite, RecordedAnswer, Verdict};
 
 use super::Violation;
 use crate::{Committed, Journal};
@@ -41,6 +41,20 @@ pub(crate) fn append(session: SessionId, sequence: u64, stream: &str) -> Effect 
 pub(crate) fn create(session: SessionId, sequence: u64, stream: &str) -> Effect {
     let mut effect = append(session, sequence, stream);
     effect.conditions.push(Condition::StreamAbsent { stream: StreamName::from_stored(stream) });
+    effect
+}
+
+/// An effect without events that writes a record, or deletes it.
+pub(crate) fn write(
+    session: SessionId,
+    sequence: u64,
+    key: &str,
+    value: Option<&'static str>,
+) -> Effect {
+    let mut effect = append(session, sequence, "");
+    effect.events.clear();
+    let key = StreamName::from_stored(key);
+    effect.records.push(RecordWrite { key, value: value.map(Bytes::from) });
     effect
 }
 

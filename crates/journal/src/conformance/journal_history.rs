@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
-use catga_core::{Fault, MessageId, Offset, RecordedEvent, StreamName};
-use catga_engine::Lookup;
+use catga_core::{Fault, MessageId, Offset, RecordedEvent, SessionId, StreamName};
+use catga_engine::{Lookup, RecordHead};
 
-use super::effects::{append, counted, event, open_session};
+use super::effects::{append, counted, event, open_session, write};
 use super::log::KEPT;
 use super::report::ensure;
 use super::{Check, Finding, JournalHarness, Violation};
@@ -20,6 +20,8 @@ pub async fn journal_2_what_was_acknowledged_survives<H: JournalHarness>(mut har
         let committed = journal.commit(append(session, sequence, &stream)).await;
         counted(&committed.map_err(fault)?)?;
     }
+    let committed = journal.commit(write(session, 201, "r/kept", Some("still there"))).await;
+    let written = counted(&committed.map_err(fault)?)?;
     let events = read_all(&*journal, 50).await.map_err(fault)?;
     let (hash, incarnation) = (journal.rolling_hash(), journal.incarnation());
     journal.shutdown().await;
@@ -41,6 +43,9 @@ pub async fn journal_2_what_was_acknowledged_survives<H: JournalHarness>(mut har
         let reply = format!("reply {}", id.sequence);
         ensure!(2, outcome.payload == reply, "the answer of {id} is {outcome:?}");
     }
+    let kept = RecordHead { offset: written, value: "still there".into() };
+    let record = journal.record(&StreamName::from_stored("r/kept")).await.map_err(fault)?;
+    ensure!(2, record.as_ref() == Some(&kept), "a record became {record:?}");
     KEPT
 }
 
@@ -89,7 +94,24 @@ pub async fn journal_4_offsets_and_versions_have_no_gaps<H: JournalHarness>(
         let slice = journal.stream(&name).await.map_err(fault)?;
         ensure!(4, slice.events == events, "stream {name} is not what the pages hold");
     }
+    records(&*journal, session, COMMITS).await?;
     nothing_wanted(&*journal).await
+}
+
+/// A record is what was last written to it, and knows where.
+async fn records(journal: &dyn Journal, session: SessionId, after: u64) -> Check {
+    let fault = |fault| Violation::new(4, fault);
+    let key = StreamName::from_stored("r/one");
+    for (sequence, value) in (after + 1..).zip([Some("a"), Some("b"), None, Some("c")]) {
+        let committed = journal.commit(write(session, sequence, key.as_str(), value)).await;
+        let offset = counted(&committed.map_err(fault)?)?;
+        let expected = value.map(|value| RecordHead { offset, value: value.into() });
+        let record = journal.record(&key).await.map_err(fault)?;
+        ensure!(4, record == expected, "a record written at {offset} is {record:?}");
+    }
+    let never = journal.record(&StreamName::from_stored("r/never")).await.map_err(fault)?;
+    ensure!(4, never.is_none(), "a record that was never written is {never:?}");
+    KEPT
 }
 
 /// A reader that wants nothing of what there is still gets to the end.

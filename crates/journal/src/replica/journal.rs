@@ -1,5 +1,5 @@
 use catga_core::{Fault, MessageId, Offset, Position, ReadLevel, StreamName, StreamSlice};
-use catga_engine::{Effect, Lookup, OutsideKey};
+use catga_engine::{Effect, Lookup, OutsideKey, RecordHead};
 use catga_host::{BoxFuture, timeout};
 use std::future::ready;
 use std::sync::PoisonError;
@@ -70,6 +70,13 @@ impl<L: Log> Journal for Replica<L> {
 
     fn stream<'a>(&'a self, stream: &'a StreamName) -> BoxFuture<'a, Result<StreamSlice, Fault>> {
         Box::pin(ready(reading::stream(&self.shared, stream)))
+    }
+
+    fn record<'a>(
+        &'a self,
+        key: &'a StreamName,
+    ) -> BoxFuture<'a, Result<Option<RecordHead>, Fault>> {
+        Box::pin(ready(reading::record(&self.shared, key)))
     }
 
     fn page<'a>(

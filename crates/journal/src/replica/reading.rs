@@ -1,8 +1,11 @@
 //! What readers get: from memory under the lock, from disk without it.
 
 use catga_core::{Fault, FaultCode, Offset, RecordedEvent, StreamName, StreamSlice};
+use catga_engine::RecordHead;
 
 use super::shared::Shared;
+use crate::heads::{Sought, record_head};
+use crate::stored::storage_fault;
 use crate::{Filter, Page, RecordedOutcome};
 
 pub(super) fn outcome(shared: &Shared, offset: Offset) -> Result<RecordedOutcome, Fault> {
@@ -58,6 +61,14 @@ pub(super) fn stream(shared: &Shared, stream: &StreamName) -> Result<StreamSlice
 /// True if the events, newest first, go back to the first of their stream.
 fn is_whole(events: &[RecordedEvent]) -> bool {
     events.last().is_some_and(|oldest| oldest.meta.version == 1)
+}
+
+pub(super) fn record(shared: &Shared, key: &StreamName) -> Result<Option<RecordHead>, Fault> {
+    let recent = shared.read(|state| state.engine.state().record(key))?;
+    match recent {
+        Sought::Found(head) => Ok(head),
+        Sought::Below(index) => record_head(&index, key).map_err(storage_fault),
+    }
 }
 
 pub(super) fn page(

@@ -7,6 +7,9 @@ use catga_engine::{Effect, OutsideKey, RecordWrite, RecordedAnswer};
 use crate::conformance::Random;
 use crate::conformance::effects::{attempt, event};
 
+/// How many streams there are, and records of the same names.
+const STREAMS: usize = 8;
+
 pub(crate) fn random_effect(random: &mut Random, session: SessionId) -> Effect {
     let sequence = 1 + random.below(60) as u64;
     let id = MessageId::new(session, sequence);
@@ -47,7 +50,12 @@ fn condition(random: &mut Random) -> Condition {
 }
 
 fn stream(random: &mut Random) -> StreamName {
-    StreamName::new("s", &(random.below(8) as u64))
+    StreamName::new("s", &(random.below(STREAMS) as u64))
+}
+
+/// Every record that a random effect may write.
+pub(crate) fn random_records() -> impl Iterator<Item = StreamName> {
+    (0..STREAMS as u64).map(|number| StreamName::new("s", &number))
 }
 
 fn tag(random: &mut Random) -> Tag {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use catga_core::{Offset, RecordedEvent};
 use catga_engine::{Applied, Engine, Entry, Limits, MemoryState, Verdict};
 
-use super::random_effects::random_effect;
+use super::random_effects::{random_effect, random_records};
 use super::replica::options;
 use super::scripted::{Scripted, scripted};
 use crate::conformance::effects::open_session;
@@ -40,6 +40,9 @@ pub(crate) async fn seen(journal: &dyn Journal) -> (Offset, u64, Vec<RecordedEve
     let mut outcomes = Vec::new();
     for offset in 1..=offset.0 {
         outcomes.push(format!("{:?}", journal.outcome(Offset(offset)).await.unwrap()));
+    }
+    for key in random_records() {
+        outcomes.push(format!("{key}: {:?}", journal.record(&key).await.unwrap()));
     }
     (offset, hash, read_all(journal, 10).await.unwrap(), outcomes)
 }

@@ -17,11 +17,13 @@ pub(super) struct Subscriber {
     /// None if it was reported.
     pub(super) name: Option<LitStr>,
     event: Type,
-    /// The type of the second argument, if there is one.
-    delivery: Option<Type>,
+    /// The arguments after it, in order.
+    others: Vec<Other>,
     /// What the method returns, as it is written.
     output: Type,
+    each: Option<Each>,
     from: Option<From>,
+    on_failure: Option<OnFailure>,
     /// True if it says who gets an event and where it begins.
     is_complete: bool,
     /// Where its attribute stands.
@@ -29,11 +31,31 @@ pub(super) struct Subscriber {
     cfgs: Vec<Attribute>,
 }
 
+/// What a subscriber may take besides its event; its type as it is written.
+enum Other {
+    Delivery(Type),
+    Tx(Type),
+}
+
+/// Who gets an event.
+#[derive(Clone, Copy, PartialEq)]
+enum Each {
+    Node,
+    Cluster,
+}
+
 /// Where a new subscriber begins.
 #[derive(Clone, Copy)]
 enum From {
     Now,
     Start,
+}
+
+/// What becomes of the events behind a dead letter.
+#[derive(Clone, Copy)]
+enum OnFailure {
+    Park,
+    Pass,
 }
 
 impl Subscriber {
@@ -70,13 +92,8 @@ impl Subscriber {
                 None
             }
         };
-        if let Some(second) = arguments.get(1) {
-            fine &= check_delivery(second, errors);
-        }
-        for extra in arguments.iter().skip(2) {
-            errors.on(extra, "a subscriber takes an event and `delivery: &Delivery`");
-            fine = false;
-        }
+        let others = others(arguments.get(1..).unwrap_or_default(), settings.each, errors);
+        fine &= others.is_some();
         let output = match &signature.output {
             ReturnType::Type(_, output) => Some(output),
             ReturnType::Default => {
@@ -94,9 +111,11 @@ impl Subscriber {
             method: name.clone(),
             name: settings.name,
             event: (**event?).clone(),
-            delivery: arguments.get(1).map(|ty| (*ty).clone()),
+            others: others?,
             output: (**output?).clone(),
+            each: settings.each,
             from: settings.from,
+            on_failure: settings.on_failure,
             is_complete: settings.is_complete,
             attribute: attribute.meta.span(),
             cfgs: cfgs(method),
@@ -114,18 +133,26 @@ impl Subscriber {
             Some(name) => quote!(#name),
             None => quote!(""),
         };
+        let scope = match self.tx() {
+            Some(tx) => relocated(quote!(#root::Durable), tx),
+            None => relocated(quote!(#root::Plain), &self.method),
+        };
+        let each = match self.each {
+            Some(Each::Cluster) => quote!(Cluster),
+            Some(Each::Node) | None => quote!(Node),
+        };
         let from = match self.from {
             Some(From::Start) => quote!(Start),
             Some(From::Now) | None => quote!(Now),
         };
-        let assertion = (!self.is_complete).then(|| {
-            let message = "a subscriber of recorded events says who gets them and where it begins: \
-                           add `each = \"node\"` and `from = \"now\"` (or \"start\") to its \
-                           `#[subscriber(…)]`";
-            quote_spanned! {located(self.attribute)=>
-                const _: () = ::core::assert!(<#event as #root::Event>::EPHEMERAL, #message);
-            }
+        let on_failure = self.on_failure.map(|on_failure| {
+            let on_failure = match on_failure {
+                OnFailure::Park => quote!(Park),
+                OnFailure::Pass => quote!(Pass),
+            };
+            quote!(const ON_FAILURE: #root::OnFailure = #root::OnFailure::#on_failure;)
         });
+        let assertion = self.assertion(root);
         let deliver = self.deliver(block);
         quote! {
             #(#cfgs)*
@@ -134,9 +161,11 @@ impl Subscriber {
                 struct #subscriber #impl_generics (::std::sync::Arc<#service>) #where_clause;
                 impl #impl_generics #root::Subscriber for #subscriber #type_generics #where_clause {
                     type Event = #event;
+                    type Scope = #scope;
                     const NAME: &'static str = #name;
-                    const EACH: #root::Each = #root::Each::Node;
+                    const EACH: #root::Each = #root::Each::#each;
                     const FROM: #root::StartFrom = #root::StartFrom::#from;
+                    #on_failure
                     #deliver
                 }
                 registrar.subscriber(#subscriber #turbofish);
@@ -144,14 +173,49 @@ impl Subscriber {
         }
     }
 
+    fn tx(&self) -> Option<&Type> {
+        self.others.iter().find_map(|other| match other {
+            Other::Tx(ty) => Some(ty),
+            Other::Delivery(_) => None,
+        })
+    }
+
+    /// What only the compiler knows of the event: whether it is recorded.
+    fn assertion(&self, root: &TokenStream) -> Option<TokenStream> {
+        let event = &self.event;
+        let ephemeral = quote!(<#event as #root::Event>::EPHEMERAL);
+        let (holds, message) = if self.each == Some(Each::Cluster) {
+            let message = "an ephemeral event is not recorded, so no other node knows of it: its \
+                           subscribers say neither `each` nor `from`";
+            (quote!(!#ephemeral), message)
+        } else if !self.is_complete {
+            let message = "a subscriber of recorded events says who gets them and where it begins: \
+                           add `each = \"node\"` (or \"cluster\") and `from = \"now\"` (or \
+                           \"start\") to its `#[subscriber(…)]`";
+            (ephemeral, message)
+        } else {
+            return None;
+        };
+        Some(quote_spanned! {located(self.attribute)=>
+            const _: () = ::core::assert!(#holds, #message);
+        })
+    }
+
     fn deliver(&self, block: &Block) -> TokenStream {
         let Block { root, service, .. } = block;
         let method = &self.method;
         let event = &self.event;
-        let (delivery, pass) = match &self.delivery {
-            Some(ty) => (quote!(delivery), relocated(quote!(, delivery), ty)),
-            None => (quote!(_delivery), quote!()),
+        let takes_delivery = self.others.iter().any(|other| matches!(other, Other::Delivery(_)));
+        let delivery = if takes_delivery { quote!(delivery) } else { quote!(_delivery) };
+        let scope = match self.tx() {
+            Some(_) => quote!(tx: &'a mut #root::Tx),
+            None => quote!((): ()),
         };
+        // The spans make the compiler point at the argument that is not what it must be.
+        let pass = self.others.iter().map(|other| match other {
+            Other::Delivery(ty) => relocated(quote!(, delivery), ty),
+            Other::Tx(ty) => relocated(quote!(, tx), ty),
+        });
         let future = quote! {
             impl ::core::future::Future<
                 Output = ::core::result::Result<(), #root::SubscriberError>,
@@ -166,9 +230,10 @@ impl Subscriber {
                 &'a self,
                 event: &'a #event,
                 #delivery: &'a #root::Delivery,
+                #scope,
             ) -> #future {
                 async move {
-                    let outcome = <#service>::#method(&self.0, event #pass).await;
+                    let outcome = <#service>::#method(&self.0, event #(#pass)*).await;
                     #outcome
                 }
             }
@@ -176,34 +241,59 @@ impl Subscriber {
     }
 }
 
-fn check_delivery(second: &Type, errors: &mut Errors) -> bool {
-    if is_exclusive(second) {
-        errors.on(
-            second,
-            "an `each = \"node\"` subscriber cannot take a `Tx`: every node gets the event, and \
-             each would record its own effect; send a command from it instead",
-        );
-        return false;
+/// Sorts the arguments after the event; none if one of them was reported.
+fn others(arguments: &[&Type], each: Option<Each>, errors: &mut Errors) -> Option<Vec<Other>> {
+    let mut others = Vec::new();
+    let mut fine = true;
+    let mut refuse = |ty: &Type, message: &str| {
+        errors.on(ty, message);
+        fine = false;
+    };
+    for ty in arguments.iter().copied() {
+        let is_tx = is_exclusive(ty);
+        let is_second = others.iter().any(|other| matches!(other, Other::Tx(_)) == is_tx);
+        if !matches!(ty, Type::Reference(_)) {
+            refuse(
+                ty,
+                "besides its event a subscriber takes `delivery: &Delivery` and `tx: &mut Tx`",
+            );
+        } else if is_second {
+            refuse(
+                ty,
+                "a subscriber takes an event, one `delivery: &Delivery` and one `tx: &mut Tx`",
+            );
+        } else if is_tx && each != Some(Each::Cluster) {
+            refuse(
+                ty,
+                "only an `each = \"cluster\"` subscriber takes a `Tx`: with `each = \"node\"` every \
+                 node gets the event, and each would record its own effect; send a command from \
+                 it instead",
+            );
+        } else if is_tx {
+            others.push(Other::Tx(ty.clone()));
+        } else {
+            others.push(Other::Delivery(ty.clone()));
+        }
     }
-    let fine = matches!(second, Type::Reference(_));
-    if !fine {
-        errors.on(second, "besides its event a subscriber takes `delivery: &Delivery`");
-    }
-    fine
+    fine.then_some(others)
 }
 
 /// What stands in the parentheses of `#[subscriber(…)]`.
 #[derive(Default)]
 struct Settings {
     name: Option<LitStr>,
+    each: Option<Each>,
     from: Option<From>,
+    on_failure: Option<OnFailure>,
     is_complete: bool,
 }
 
 impl Settings {
     fn read(attribute: &Attribute, errors: &mut Errors) -> Self {
         let mut settings = Self::default();
-        let mut options = Options::new("subscriber", &["name", "each", "from"]);
+        // Judged once all options are read.
+        let mut policy: Option<LitStr> = None;
+        let mut options = Options::new("subscriber", &["name", "each", "from", "on_failure"]);
         if let Meta::NameValue(pair) = &attribute.meta {
             errors.on(pair, "write `#[subscriber(name = \"…\")]`");
             return settings;
@@ -218,7 +308,12 @@ impl Settings {
                     let name = written_name(option, input, "name = \"confirm-by-mail\"")?;
                     settings.name = Some(name);
                 }
-                "each" => check_each(&value(option, input, "each = \"node\"")?)?,
+                "each" => settings.each = Some(each(&value(option, input, "each = \"node\"")?)?),
+                "on_failure" => {
+                    let text = value(option, input, "on_failure = \"park\"")?;
+                    settings.on_failure = Some(on_failure(&text)?);
+                    policy = Some(text);
+                }
                 _ => settings.from = Some(from(&value(option, input, "from = \"now\"")?)?),
             }
             Ok(())
@@ -230,21 +325,49 @@ impl Settings {
                  the journal is stored under it",
             );
         }
+        if let Some(policy) = policy
+            && settings.each != Some(Each::Cluster)
+        {
+            errors.on(
+                &policy,
+                "only an `each = \"cluster\"` subscriber has dead letters; with `each = \"node\"` \
+                 it pauses at an event that fails too often",
+            );
+        }
+        if settings.each == Some(Each::Cluster) && !options.has("from") {
+            errors.at(
+                attribute.path().span(),
+                "say where this subscriber begins when it is first started: `from = \"now\"`, or \
+                 \"start\"",
+            );
+        }
         settings.is_complete = options.has("each") && options.has("from");
         settings
     }
 }
 
-fn check_each(each: &LitStr) -> syn::Result<()> {
-    let message = match each.value().as_str() {
-        "node" => return Ok(()),
-        "cluster" => {
-            "only `each = \"node\"` is available in this version: every node gets every event, \
-             with a cursor of its own"
-        }
-        _ => "write `each = \"node\"`: every node gets every event",
-    };
-    Err(syn::Error::new(each.span(), message))
+fn each(each: &LitStr) -> syn::Result<Each> {
+    match each.value().as_str() {
+        "node" => Ok(Each::Node),
+        "cluster" => Ok(Each::Cluster),
+        _ => Err(syn::Error::new(
+            each.span(),
+            "each node gets every event, `each = \"node\"`, or one node of the cluster, \
+             `each = \"cluster\"`",
+        )),
+    }
+}
+
+fn on_failure(on_failure: &LitStr) -> syn::Result<OnFailure> {
+    match on_failure.value().as_str() {
+        "park" => Ok(OnFailure::Park),
+        "pass" => Ok(OnFailure::Pass),
+        _ => Err(syn::Error::new(
+            on_failure.span(),
+            "behind a dead letter the events of its stream wait, `on_failure = \"park\"`, or pass, \
+             `on_failure = \"pass\"`",
+        )),
+    }
 }
 
 fn from(from: &LitStr) -> syn::Result<From> {

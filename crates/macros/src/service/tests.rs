@@ -92,6 +92,7 @@ fn a_subscriber_becomes_a_type_of_its_own() {
             struct ConfirmSubscriber<C: Clock>(::std::sync::Arc<Orders<C>>);
             impl<C: Clock> ::catga::Subscriber for ConfirmSubscriber<C> {
                 type Event = OrderCreated;
+                type Scope = ::catga::Plain;
                 const NAME: &'static str = "confirm-by-mail";
                 const EACH: ::catga::Each = ::catga::Each::Node;
                 const FROM: ::catga::StartFrom = ::catga::StartFrom::Start;
@@ -99,6 +100,7 @@ fn a_subscriber_becomes_a_type_of_its_own() {
                     &'a self,
                     event: &'a OrderCreated,
                     _delivery: &'a ::catga::Delivery,
+                    (): (),
                 ) -> impl ::core::future::Future<
                     Output = ::core::result::Result<(), ::catga::SubscriberError>,
                 > + ::core::marker::Send + 'a {
@@ -111,6 +113,41 @@ fn a_subscriber_becomes_a_type_of_its_own() {
             registrar.subscriber(ConfirmSubscriber::<C>);
         },
     );
+}
+
+#[test]
+fn a_subscriber_of_the_cluster_may_take_a_tx() {
+    let written = expanded(
+        quote!(),
+        quote! {
+            impl Orders {
+                #[subscriber(name = "ship", each = "cluster", from = "now", on_failure = "pass")]
+                async fn ship(&self, event: &Placed, tx: &mut Tx, delivery: &Delivery) -> R {}
+                #[subscriber(name = "count", each = "cluster", from = "now")]
+                async fn count(&self, event: &Placed) -> R {}
+            }
+        },
+    );
+    contains(
+        &written,
+        quote! {
+            type Scope = ::catga::Durable;
+            const NAME: &'static str = "ship";
+            const EACH: ::catga::Each = ::catga::Each::Cluster;
+            const FROM: ::catga::StartFrom = ::catga::StartFrom::Now;
+            const ON_FAILURE: ::catga::OnFailure = ::catga::OnFailure::Pass;
+            fn deliver<'a>(
+                &'a self,
+                event: &'a Placed,
+                delivery: &'a ::catga::Delivery,
+                tx: &'a mut ::catga::Tx,
+            )
+        },
+    );
+    contains(&written, quote!(<Orders>::ship(&self.0, event, tx, delivery).await));
+    contains(&written, quote!(<Orders>::count(&self.0, event).await));
+    let assertion = "::core::assert!(!<Placedas::catga::Event>::EPHEMERAL,";
+    assert!(written.contains(assertion), "{written}");
 }
 
 #[test]
@@ -166,7 +203,11 @@ fn every_mistake_is_reported_and_the_rest_is_written() {
                 fn total(&self) -> u32 {}
                 async fn held(&self, cmd: HoldOrder, tx: &mut Tx, again: &mut Tx) -> Answer<()> {}
                 #[subscriber(name = "a", each = "cluster")]
-                async fn a(&self, event: &A, tx: &mut Tx) -> Result<(), E> {}
+                async fn a(&self, event: &A, tx: &mut Tx, again: &mut Tx) -> Result<(), E> {}
+                #[subscriber(name = "n", each = "node", from = "now", on_failure = "pass")]
+                async fn n(&self, event: &A, tx: &mut Tx) -> Result<(), E> {}
+                #[subscriber(name = "o", each = "one", on_failure = "stop")]
+                async fn o(&self, event: &A, by_value: Delivery) -> Result<(), E> {}
                 #[subscriber]
                 async fn b(&self, event: &mut A) -> Result<(), E> {}
                 #[subscriber(name = "c")]
@@ -184,8 +225,13 @@ fn every_mistake_is_reported_and_the_rest_is_written() {
         "return `Answer<Order, OrderError>`",
         "write `async fn total`",
         "takes one `tx: &mut Tx`",
-        "only `each = \"node\"` is available",
-        "cannot take a `Tx`",
+        "say where this subscriber begins",
+        "one `delivery: &Delivery` and one `tx: &mut Tx`",
+        "only an `each = \"cluster\"` subscriber has dead letters",
+        "only an `each = \"cluster\"` subscriber takes a `Tx`",
+        "each node gets every event, `each = \"node\"`, or one node",
+        "the events of its stream wait",
+        "besides its event a subscriber takes",
         "this subscriber has no name",
         "take `&`, not `&mut`",
         "`c` and `c2` have the same name",

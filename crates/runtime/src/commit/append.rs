@@ -16,11 +16,16 @@ impl Committer {
         let Some(stream) = event.stream() else {
             return Err(Fault::internal(format!("event `{}` names no stream", E::NAME)));
         };
-        let context = Context::default();
-        let mut call = self.admit(E::NAME, &payload, &context).await?;
         let mut tags = Vec::new();
         event.tags(&mut tags);
-        let event = NewEvent { stream, name: E::NAME.into(), schema: E::VERSION, tags, payload };
+        let name = E::NAME.into();
+        self.append_event(NewEvent { stream, name, schema: E::VERSION, tags, payload }).await
+    }
+
+    /// The same for an event that has no type here.
+    pub(crate) async fn append_event(&self, event: NewEvent) -> Result<(), Fault> {
+        let context = Context::default();
+        let mut call = self.admit(&event.name, &event.payload, &context).await?;
         let effect = self.effect(&call, &context, RecordedAnswer::None, vec![event], Vec::new());
         if self.peers.is_some() {
             return Box::pin(self.append_anywhere(&mut call, effect)).await;
