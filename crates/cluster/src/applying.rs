@@ -79,7 +79,7 @@ async fn run(mut applier: Box<dyn Applier>, mut calls: mpsc::Receiver<Call>) {
             }
             Call::Install(snapshot, answer) => {
                 let newer = snapshot.upto >= applier.applied();
-                let done = if newer { applier.install(snapshot) } else { Ok(()) };
+                let done = if newer { applier.install(snapshot).await } else { Ok(()) };
                 _ = answer.send(done.map_err(io::Error::other));
             }
         }

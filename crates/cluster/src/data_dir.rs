@@ -33,7 +33,7 @@ const CHARTER: &str = "charter";
 /// lock       held by the process that uses it
 /// log/       the Raft log, in segment files
 /// snapshots/ places in the log from which a restart goes on
-/// journal/   checkpoints, history, indexes
+/// journal/   checkpoints, history, indexes; what has come of another node's
 /// views/     projections as they were folded
 /// ```
 #[derive(Clone, Debug)]

@@ -105,13 +105,15 @@ impl RaftStateMachine<TypeConfig> for Machine {
         meta: &SnapshotMetaOf<TypeConfig>,
         snapshot: LogSnapshot,
     ) -> Result<(), io::Error> {
-        // Durable first: the log below it is dropped once it is installed.
+        // The log below it is dropped once this returns. First the state and then the snapshot,
+        // which only names it where the applier keeps its own: were it the other way round, a
+        // crash between the two would leave a snapshot that no state goes with.
+        self.applier.install(snapshot.clone()).await?;
         let stored = self.snapshots.load().await?;
         if stored.is_none_or(|stored| stored.meta.last_log_id < meta.last_log_id) {
-            let (meta, snapshot) = (meta.clone(), snapshot.clone());
+            let meta = meta.clone();
             self.snapshots.save(Snapshot { meta, snapshot }).await?;
         }
-        self.applier.install(snapshot).await?;
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         Ok(())

@@ -20,6 +20,7 @@ use crate::batch::log_index;
 use crate::config::raft_config;
 use crate::reads::{RETRY_AFTER, Reads};
 use crate::serving::RaftServe;
+use crate::shipping::{self, SnapshotShipping};
 use crate::starting::{EndOnDrop, Started, start};
 use crate::tenure::Tenure;
 use crate::{
@@ -35,6 +36,7 @@ pub struct RaftLog {
     serve: RaftServe,
     pub(crate) peers: Arc<dyn Peers>,
     tasks: Tasks,
+    shipping: Arc<dyn SnapshotShipping>,
     pub(crate) options: Options,
     /// One permit for each append that may wait: beyond that, callers are refused, so that a
     /// leader without a quorum does not collect entries.
@@ -43,20 +45,6 @@ pub struct RaftLog {
     ground: Arc<dyn Ground>,
     /// Keeps the thread that Raft runs on; dropped, it ends.
     thread: Mutex<Option<oneshot::Sender<()>>>,
-}
-
-/// How far the log of a node is, by the indexes of its entries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// The last entry.
-    pub last: Option<u64>,
-    /// The last one that was applied.
-    pub applied: Option<u64>,
-    /// What the newest snapshot covers.
-    pub snapshot: Option<u64>,
-    /// What was dropped.
-    pub purged: Option<u64>,
 }
 
 /// Why a log was not opened.
@@ -93,6 +81,7 @@ impl RaftLog {
     ) -> Result<Self, OpenError> {
         let config = Arc::new(raft_config(&options).map_err(OpenError::Options)?);
         let Store { log, snapshots, ground } = store;
+        let shipping = shipping::of(host, &options, &*applier);
         let machine = Machine::new(host, applier, snapshots);
         let tasks = Tasks::of(host);
         let (opened, open) = oneshot::channel();
@@ -100,10 +89,11 @@ impl RaftLog {
         let run = {
             let (tasks, seed) = (tasks.clone(), options.seed);
             let (peers, options) = (Arc::clone(&peers), options.clone());
+            let shipping = Arc::clone(&shipping);
             async move {
                 // However the thread ends, nothing of the node goes on.
-                let tasks = EndOnDrop(tasks);
-                let start = Box::pin(start(config, options, peers, log, machine));
+                let tasks = EndOnDrop(tasks, Arc::clone(&shipping));
+                let start = Box::pin(start(config, options, peers, log, machine, shipping));
                 let started = tasks.0.scope(Rt::seeded(seed, start)).await;
                 let runs = started.is_ok();
                 if opened.send(started).is_ok() && runs {
@@ -121,6 +111,7 @@ impl RaftLog {
             serve,
             peers,
             tasks,
+            shipping,
             room: Semaphore::new(options.pending_max),
             options,
             stopped: AtomicBool::new(false),
@@ -174,19 +165,6 @@ impl RaftLog {
         }
     }
 
-    /// How far the log is.
-    pub fn progress(&self) -> Progress {
-        let metrics = self.raft.data_metrics();
-        let metrics = metrics.borrow_watched();
-        let index = |id: Option<crate::LogId>| id.map(|id| id.index);
-        Progress {
-            last: index(metrics.last_log),
-            applied: index(metrics.last_applied),
-            snapshot: index(metrics.snapshot),
-            purged: index(metrics.purged),
-        }
-    }
-
     /// Has this node campaign, whoever leads.
     ///
     /// # Errors
@@ -209,11 +187,12 @@ impl RaftLog {
     /// Ends the node where it is, as a kill would: nothing is flushed and nobody is told.
     pub fn abort(&self) {
         self.stopped.store(true, Ordering::Release);
-        self.tasks.abort();
-        self.end_thread();
+        self.end();
     }
 
-    fn end_thread(&self) {
+    fn end(&self) {
+        self.tasks.abort();
+        self.shipping.stop();
         drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
@@ -371,15 +350,14 @@ impl Log for RaftLog {
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(%error, "a task of the log did not end as it should");
         }
-        self.tasks.abort();
-        self.end_thread();
+        self.end();
         self.ground.close().await;
     }
 }
 
 impl Drop for RaftLog {
     fn drop(&mut self) {
-        self.tasks.abort();
+        self.end();
     }
 }
 

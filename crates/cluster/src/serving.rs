@@ -9,7 +9,7 @@ use openraft::errors::{Fatal, RaftError};
 use tokio::sync::mpsc;
 
 use crate::reads::Reads;
-use crate::shipping::{Received, SnapshotShipping};
+use crate::shipping::SnapshotShipping;
 use crate::succession::{self, Asked};
 use crate::wire::{self, Kind, LostAnswer, WireError};
 use crate::{NodeId, Peer, Peers, Raft, Serve, Topic, TypeConfig, Vote};
@@ -57,7 +57,10 @@ impl Serve for RaftServe {
                 (Topic::Raft, Kind::Transfer) => parts.transfer(from, request).await,
                 (Topic::Succession, Kind::LeaderLost) => parts.leader_lost(from, request).await,
                 (Topic::Log, Kind::ReadIndex) => parts.read_index(request).await,
-                (Topic::Snapshot, Kind::SnapshotPart) => parts.snapshot(from, request).await,
+                (
+                    Topic::Snapshot,
+                    Kind::SnapshotPart | Kind::SnapshotOffer | Kind::SnapshotPiece,
+                ) => parts.snapshot(from, request).await,
                 (topic, kind) => Err(format!("{kind} does not belong to the topic {topic:?}")),
             }
         })
@@ -118,15 +121,7 @@ impl Parts {
 
     async fn snapshot(&self, from: NodeId, request: Bytes) -> Result<Bytes, String> {
         let mine = self.raft.server_metrics().borrow_watched().vote;
-        match self.shipping.receive(from, mine, request)? {
-            Received::Part(answer) => Ok(answer),
-            Received::Whole(arrived) => {
-                let arrived = *arrived;
-                let (vote, snapshot) = (arrived.vote, arrived.snapshot.clone());
-                let installed = self.raft.install_full_snapshot(vote, snapshot).await;
-                Ok(self.shipping.installed(arrived, installed.map_err(fatal)?.vote))
-            }
-        }
+        self.shipping.receive(from, mine, request, &self.raft).await
     }
 }
 

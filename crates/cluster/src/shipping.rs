@@ -1,23 +1,28 @@
 //! How a snapshot gets from the leader to a node that is too far behind.
 
 mod assembly;
+mod by_pieces;
 mod in_memory;
+mod reading;
+mod receiving;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use catga_host::BoxFuture;
+use catga_core::Fault;
+use catga_host::{BoxFuture, Host};
+use catga_journal::Applier;
 
+use self::by_pieces::ByPieces;
+use self::in_memory::InMemory;
 use crate::wire::WireError;
-use crate::{CallError, NodeId, Peers, Recipient, Snapshot, Vote};
-
-pub(crate) use self::in_memory::InMemory;
+use crate::{CallError, NodeId, Options, Peers, Raft, Recipient, Snapshot, Vote};
 
 /// Sends snapshots, and takes those that are sent.
 ///
 /// # Contract
-/// 1. A snapshot is given out by [`receive`](Self::receive) whole and unchanged, or not at all.
+/// 1. A snapshot is installed whole and unchanged, or not at all.
 /// 2. Sending again what was interrupted goes on where it was, as far as the receiver kept it.
 /// 3. What a receiver keeps is bounded, and belongs to one snapshot at a time.
 pub(crate) trait SnapshotShipping: Send + Sync + 'static {
@@ -35,30 +40,47 @@ pub(crate) trait SnapshotShipping: Send + Sync + 'static {
         patience: Duration,
     ) -> BoxFuture<'static, Result<Vote, ShipError>>;
 
-    /// Takes what [`send`](Self::send) has sent from node `from` to this node, whose vote is `mine`.
+    /// Takes what [`send`](Self::send) has sent from node `from` to this node, whose vote is
+    /// `mine`, and has `raft` install what is whole; the answer.
     ///
     /// # Errors
     /// Why it was not taken; nothing has changed.
-    fn receive(&self, from: NodeId, mine: Vote, request: Bytes) -> Result<Received, String>;
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the answer.
+    fn receive(
+        &self,
+        from: NodeId,
+        mine: Vote,
+        request: Bytes,
+        raft: &Raft,
+    ) -> BoxFuture<'static, Result<Bytes, String>>;
 
-    /// The answer to the request that completed a snapshot, once it is installed, or this node's
-    /// vote turned out to be higher. What was kept of it is dropped.
-    fn installed(&self, snapshot: Arrived, vote: Vote) -> Bytes;
+    /// Takes nothing more, and ends what was begun.
+    fn stop(&self) {}
 }
 
-/// What has come of a request.
-pub(crate) enum Received {
-    /// There is more to come; what to answer.
-    Part(Bytes),
-    /// All is there: install it.
-    Whole(Box<Arrived>),
+/// How the snapshots of `applier` are shipped.
+pub(crate) fn of(
+    host: &Arc<dyn Host>,
+    options: &Options,
+    applier: &dyn Applier,
+) -> Arc<dyn SnapshotShipping> {
+    let part_bytes = options.snapshot_part_bytes;
+    match applier.pieces() {
+        Some(pieces) => {
+            let (host, patience) = (Arc::clone(host), options.snapshot_timeout);
+            Arc::new(ByPieces::new(host, pieces, part_bytes, patience))
+        }
+        None => Arc::new(InMemory::new(part_bytes)),
+    }
 }
 
 /// A snapshot that has come from the leader of a vote.
 #[derive(Clone)]
-pub(crate) struct Arrived {
-    pub(crate) vote: Vote,
-    pub(crate) snapshot: Snapshot,
+struct Arrived {
+    vote: Vote,
+    snapshot: Snapshot,
 }
 
 /// Why a snapshot was not sent.
@@ -70,4 +92,8 @@ pub(crate) enum ShipError {
     Answer(WireError),
     #[error("the receiver has {has} bytes of {total} after it was sent {sent}")]
     NoProgress { has: u64, sent: u64, total: u64 },
+    #[error("the receiver wants the same part again and again")]
+    Again,
+    #[error("cannot read what is to be sent: {0}")]
+    Read(Fault),
 }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::network::PeerNetwork;
 use crate::reads::Reads;
 use crate::serving::RaftServe;
-use crate::shipping::{self, SnapshotShipping};
+use crate::shipping::SnapshotShipping;
 use crate::{Machine, Options, Peers, Raft, Rt, Tasks, TypeConfig, succession};
 
 /// The parts of a log that runs.
@@ -25,10 +25,9 @@ pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(
     peers: Arc<dyn Peers>,
     log: S,
     machine: Machine,
+    shipping: Arc<dyn SnapshotShipping>,
 ) -> Result<Started, Fatal<TypeConfig>> {
     let me = options.id;
-    let shipping: Arc<dyn SnapshotShipping> =
-        Arc::new(shipping::InMemory::new(options.snapshot_part_bytes));
     let network = PeerNetwork {
         me,
         peers: Arc::clone(&peers),
@@ -44,11 +43,12 @@ pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(
     Ok(Started { raft, reads, serve })
 }
 
-/// Ends tasks when it is dropped.
-pub(crate) struct EndOnDrop(pub(crate) Tasks);
+/// Ends tasks, and what ships snapshots beside them, when it is dropped.
+pub(crate) struct EndOnDrop(pub(crate) Tasks, pub(crate) Arc<dyn SnapshotShipping>);
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
         self.0.abort();
+        self.1.stop();
     }
 }

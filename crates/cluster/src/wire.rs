@@ -5,6 +5,7 @@
 //! Nothing that a peer can send makes a decoder panic, recurse or reserve more than it was sent.
 
 mod append;
+mod pieces;
 mod read_index;
 mod snapshot;
 mod succession;
@@ -18,6 +19,10 @@ use std::fmt;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 pub(crate) use self::append::{append, append_answer, read_append, read_append_answer};
+pub(crate) use self::pieces::{
+    Offer, PieceAnswer, PiecePart, read_snapshot_offer, read_snapshot_piece,
+    read_snapshot_piece_answer, snapshot_offer, snapshot_piece, snapshot_piece_answer,
+};
 pub(crate) use self::read_index::{
     read_index, read_index_answer, read_read_index, read_read_index_answer,
 };
@@ -53,15 +58,18 @@ pub(crate) enum Kind {
     LostAnswer = 11,
     SnapshotPart = 12,
     SnapshotPartAnswer = 13,
-    Introduction = 14,
-    Adopt = 15,
-    Adopted = 16,
-    Join = 17,
-    JoinAnswer = 18,
+    SnapshotOffer = 14,
+    SnapshotPiece = 15,
+    SnapshotPieceAnswer = 16,
+    Introduction = 17,
+    Adopt = 18,
+    Adopted = 19,
+    Join = 20,
+    JoinAnswer = 21,
 }
 
 impl Kind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 21] = [
         Self::Append,
         Self::AppendAnswer,
         Self::Vote,
@@ -80,6 +88,9 @@ impl Kind {
         Self::Adopted,
         Self::Join,
         Self::JoinAnswer,
+        Self::SnapshotOffer,
+        Self::SnapshotPiece,
+        Self::SnapshotPieceAnswer,
     ];
 
     /// What a message says that it is.
@@ -114,6 +125,9 @@ impl fmt::Display for Kind {
             Self::Adopted => "an answer to a charter",
             Self::Join => "a request to join",
             Self::JoinAnswer => "an answer to a request to join",
+            Self::SnapshotOffer => "the offer of a snapshot",
+            Self::SnapshotPiece => "a part of a piece of a snapshot",
+            Self::SnapshotPieceAnswer => "what is wanted of a snapshot",
         })
     }
 }

@@ -9,8 +9,10 @@
 //! of them counts is the business of the checkpoint that holds its [manifest].
 
 mod append;
+pub(crate) mod arriving;
 mod manifest;
 mod places;
+mod read;
 mod records;
 mod sealed;
 mod shared;
@@ -28,12 +30,14 @@ use bytes::Bytes;
 use catga_core::Offset;
 use catga_host::Files;
 
-use self::manifest::Manifest;
 use self::records::Records;
-use self::sealed::Sealed;
 use self::shared::Shared;
 use self::tail::Tail;
 use crate::segment::{FrameKind, SegmentError, frame_bytes};
+
+pub(crate) use self::manifest::{Manifest, TailEnd};
+pub(crate) use self::sealed::Sealed;
+pub(crate) use self::shared::segment_path;
 
 /// A frame with one record; its position is the record's offset.
 const RECORD: FrameKind = FrameKind::OWNER;
@@ -94,7 +98,12 @@ impl Archive {
 
     /// What [`open`](Self::open) needs to open it again.
     pub(crate) fn manifest(&self) -> Bytes {
-        Manifest { sealed: self.sealed.to_vec(), tail: self.tail.end_of() }.encode()
+        self.segments().encode()
+    }
+
+    /// What it consists of.
+    pub(crate) fn segments(&self) -> Manifest {
+        Manifest { sealed: self.sealed.to_vec(), tail: self.tail.end_of() }
     }
 
     /// The offset of the last record; zero if there is none.
@@ -162,12 +171,4 @@ impl Archive {
 /// How much of a segment a record of `len` bytes takes. It follows from the record alone.
 fn weight(len: usize) -> u64 {
     frame_bytes(len)
-}
-
-/// The hash over the records up to one, from that of the ones before it.
-fn rolled(hash: u64, record: &[u8]) -> u64 {
-    let mut both = [0; 16];
-    both[..8].copy_from_slice(&hash.to_le_bytes());
-    both[8..].copy_from_slice(&catga_core::payload_hash(record).to_le_bytes());
-    catga_core::payload_hash(&both)
 }

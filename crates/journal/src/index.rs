@@ -10,6 +10,7 @@
 //! long as somebody has it. Which of them counts is the business of the checkpoint that names its
 //! tables.
 
+pub(crate) mod arriving;
 mod block;
 mod build;
 mod compaction;
@@ -35,9 +36,29 @@ use self::shared::Shared;
 use self::table::Table;
 use crate::segment::SegmentError;
 
+pub(crate) use self::shared::table_path;
+
 /// What a table's file is called; greater ones were begun later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TableName(pub(crate) u64);
+
+/// What a table is, whichever node has it: two with the same length and hash hold the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TableMark {
+    /// What it is called on the node that says it.
+    pub(crate) name: TableName,
+    /// How long its file is.
+    pub(crate) length: u64,
+    /// The hash over its blocks.
+    pub(crate) hash: u64,
+}
+
+impl TableMark {
+    /// True if the other holds the same, whatever it is called.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.length, self.hash) == (other.length, other.hash)
+    }
+}
 
 /// One key and what it stands for from now on; none if it is deleted.
 pub(crate) type Change = (Bytes, Option<Bytes>);
@@ -139,6 +160,16 @@ impl Index {
     /// The names of its tables, newest first.
     pub(crate) fn tables(&self) -> Vec<TableName> {
         self.tables.iter().map(|table| table.name()).collect()
+    }
+
+    /// What its tables are, newest first.
+    pub(crate) fn marks(&self) -> Vec<TableMark> {
+        self.tables.iter().map(|table| table.mark()).collect()
+    }
+
+    /// A name for a table that comes from elsewhere.
+    pub(crate) fn fresh(&self) -> TableName {
+        self.shared.fresh()
     }
 
     /// An index without keys in the same directory.

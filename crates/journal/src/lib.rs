@@ -14,6 +14,7 @@ mod watermark;
 mod journal;
 mod log;
 mod pending;
+mod pieces;
 
 mod memory_log;
 
@@ -24,6 +25,7 @@ mod index;
 pub mod planted;
 mod record;
 mod replica;
+mod rolled;
 pub mod segment;
 mod stored;
 
@@ -41,6 +43,7 @@ pub use log::{
 };
 pub use memory_log::{LogLimits, MemoryLog};
 pub use pending::Pending;
+pub use pieces::{Incoming, Outgoing, PiecePlace, Pieces};
 pub use replica::{CheckpointPace, DiskOptions, Replica, ReplicaApplier, ReplicaOptions};
 pub use stored::{DumpedEffect, FileReport, dump_history, verify_history};
 pub use watermark::{Reached, Watermark};

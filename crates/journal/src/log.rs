@@ -1,9 +1,12 @@
 use std::fmt;
 use std::future::{pending, ready};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use catga_core::{Fault, NodeName};
 use catga_host::BoxFuture;
+
+use crate::Pieces;
 
 /// A durable total order of entries. An entry is opaque bytes.
 ///
@@ -96,8 +99,11 @@ pub trait Log: Send + Sync + 'static {
 /// # Contract
 /// 1. Calls come one at a time. None may block on anything but the applier's own storage.
 /// 2. `apply` is deterministic: the same entries give the same state.
-/// 3. `install(snapshot())` on another node gives an equal state.
+/// 3. `install(snapshot())` on another node gives an equal state; where snapshots have
+///    [`pieces`](Self::pieces), once these are there.
 /// 4. `applied` names the last entry in the state, also after a restart.
+/// 5. A state that survives a restart is durable when `install` returns: the log below it is
+///    dropped then. Until it is, the former one is.
 pub trait Applier: Send + 'static {
     /// The last entry that the state holds, or none.
     fn applied(&self) -> Option<LogIndex>;
@@ -119,8 +125,19 @@ pub trait Applier: Send + 'static {
     /// Takes the place of the whole state.
     ///
     /// # Errors
-    /// When the snapshot is damaged or storage failed; the state is then as before.
-    fn install(&mut self, snapshot: LogSnapshot) -> Result<(), Fault>;
+    /// When the snapshot is damaged or storage failed; the state is then as before, after a restart
+    /// at the latest.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the state as before or as the snapshot has it, which a restart
+    /// tells.
+    fn install(&mut self, snapshot: LogSnapshot) -> BoxFuture<'_, Result<(), Fault>>;
+
+    /// How the pieces of its snapshots are shipped, if these do not hold the state but name its
+    /// pieces.
+    fn pieces(&self) -> Option<Arc<dyn Pieces>> {
+        None
+    }
 }
 
 /// The place of an entry in a log: under which leadership, and its number.
@@ -146,7 +163,7 @@ pub struct Delivered {
 pub struct LogSnapshot {
     /// The last entry that it holds; none for the state before the first.
     pub upto: Option<LogIndex>,
-    /// The state, as its applier wrote it.
+    /// The state as its applier wrote it, or the names of its [pieces](Pieces).
     pub data: Bytes,
 }
 

@@ -23,6 +23,7 @@ mod tests;
 pub use error::SegmentError;
 pub(crate) use frame::frame_bytes;
 pub use frame::{Frame, FrameKind, PAYLOAD_MAX};
+pub(crate) use head::set_first;
 pub use head::{FileKind, Head};
 pub use reader::SegmentReader;
 pub use scan::{Scan, Tail};

@@ -2,6 +2,12 @@
 
 mod checkpoint;
 mod dump;
+mod incoming;
+mod manifest;
+mod outgoing;
+mod part;
+mod staging;
+mod take_over;
 mod verify;
 
 #[cfg(test)]
@@ -20,6 +26,9 @@ use crate::{Filter, Page, RecordedOutcome};
 
 pub(crate) use self::checkpoint::{Checkpoint, Checkpoints};
 pub use self::dump::{DumpedEffect, dump_history};
+pub(crate) use self::manifest::Manifest;
+pub(crate) use self::outgoing::PiecesOut;
+pub(crate) use self::staging::Staging;
 pub use self::verify::{FileReport, verify_history};
 
 /// All effects up to some offset, and the heads that they left.

@@ -6,6 +6,7 @@ mod toy_cluster;
 mod counted;
 mod doubt;
 mod failure;
+mod pieces;
 pub(crate) mod replica;
 pub(crate) mod scripted;
 pub(crate) mod snapshots;

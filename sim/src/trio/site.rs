@@ -229,7 +229,7 @@ fn cluster(number: usize, tuning: &Tuning) -> Cluster {
         .segment_bytes(tuning.segment_bytes)
         .checkpoint_bytes(tuning.checkpoint_bytes)
         .checkpoint_interval(tuning.checkpoint_interval)
-        .log_kept_bytes(1 << 30);
+        .log_kept_bytes(tuning.log_kept_bytes);
     Cluster::new("sim", (0..NODES).map(|number| format!("http://{}:5001", name(number))))
         .name(name(number))
         .data_dir(data)

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use catga_host::BoxFuture;
 
 use super::assembly::{Assembly, Step};
-use super::{Arrived, Received, ShipError, SnapshotShipping};
+use super::{Arrived, ShipError, SnapshotShipping};
 use crate::wire::{self, Part, PartAnswer};
-use crate::{NodeId, Peers, Recipient, Snapshot, Topic, Vote};
+use crate::{NodeId, Peers, Raft, Recipient, Snapshot, Topic, Vote};
 
 /// The largest snapshot that is taken: it is held in memory while it comes.
 const BYTES_MAX: u64 = 1 << 30;
@@ -19,13 +19,13 @@ const HASHED_AT_ONCE: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct InMemory {
     part_bytes: usize,
-    coming: Mutex<Assembly>,
+    coming: Arc<Mutex<Assembly>>,
 }
 
 impl InMemory {
     /// Parts have `part_bytes` bytes each, and one at the least.
     pub(crate) fn new(part_bytes: usize) -> Self {
-        let coming = Mutex::new(Assembly::new(BYTES_MAX));
+        let coming = Arc::new(Mutex::new(Assembly::new(BYTES_MAX)));
         Self { part_bytes: part_bytes.max(1), coming }
     }
 }
@@ -73,26 +73,55 @@ impl SnapshotShipping for InMemory {
         })
     }
 
-    fn receive(&self, from: NodeId, mine: Vote, request: Bytes) -> Result<Received, String> {
+    fn receive(
+        &self,
+        from: NodeId,
+        mine: Vote,
+        request: Bytes,
+        raft: &Raft,
+    ) -> BoxFuture<'static, Result<Bytes, String>> {
+        let taken = self.take(from, mine, request);
+        let (coming, raft) = (Arc::clone(&self.coming), raft.clone());
+        Box::pin(async move {
+            let answer = match taken? {
+                Taken::Answered(answer) => answer,
+                Taken::Whole(arrived) => {
+                    let Arrived { vote, snapshot } = *arrived;
+                    let meta = snapshot.meta.clone();
+                    let installed = raft.install_full_snapshot(vote, snapshot).await;
+                    let installed =
+                        installed.map_err(|error| format!("the log has stopped: {error}"))?;
+                    coming.lock().unwrap_or_else(PoisonError::into_inner).forget(&meta);
+                    PartAnswer::Done(installed.vote)
+                }
+            };
+            Ok(wire::snapshot_part_answer(&answer))
+        })
+    }
+}
+
+/// What has come of a part.
+enum Taken {
+    Answered(PartAnswer),
+    /// All is there.
+    Whole(Box<Arrived>),
+}
+
+impl InMemory {
+    fn take(&self, from: NodeId, mine: Vote, request: Bytes) -> Result<Taken, String> {
         let part = wire::read_snapshot_part(request).map_err(|error| error.to_string())?;
         let leader = part.vote.leader_id.node_id;
         if leader != from {
             return Err(format!("node {from} sends a snapshot of node {leader}"));
         }
         if mine > part.vote {
-            return Ok(Received::Part(wire::snapshot_part_answer(&PartAnswer::Done(mine))));
+            return Ok(Taken::Answered(PartAnswer::Done(mine)));
         }
         let mut coming = self.coming.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(match coming.take(&part)? {
-            Step::Has(has) => Received::Part(wire::snapshot_part_answer(&PartAnswer::Has(has))),
-            Step::Whole(arrived) => Received::Whole(arrived),
+            Step::Has(has) => Taken::Answered(PartAnswer::Has(has)),
+            Step::Whole(arrived) => Taken::Whole(arrived),
         })
-    }
-
-    fn installed(&self, snapshot: Arrived, vote: Vote) -> Bytes {
-        let mut coming = self.coming.lock().unwrap_or_else(PoisonError::into_inner);
-        coming.forget(&snapshot.snapshot.meta);
-        wire::snapshot_part_answer(&PartAnswer::Done(vote))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use catga_core::NodeName;
-use catga_journal::LogIndex;
+use catga_journal::{LogIndex, LogSnapshot, PiecePlace};
 use openraft::alias::EntryOf;
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, TransferLeaderError, TransferLeaderRequest,
@@ -112,6 +112,31 @@ fn parts() -> impl Strategy<Value = Part> {
     )
 }
 
+fn offers() -> impl Strategy<Value = Offer> {
+    parts().prop_map(|Part { vote, meta, upto, bytes, .. }| Offer {
+        vote,
+        meta,
+        snapshot: LogSnapshot { upto, data: bytes },
+    })
+}
+
+fn piece_parts() -> impl Strategy<Value = PiecePart> {
+    (parts(), any::<u64>(), any::<u32>()).prop_map(|(part, of, piece)| {
+        let Part { vote, checksum, offset, bytes, .. } = part;
+        PiecePart { vote, of, at: PiecePlace { piece, offset }, checksum, bytes }
+    })
+}
+
+fn piece_answers() -> impl Strategy<Value = PieceAnswer> {
+    prop_oneof![
+        Just(PieceAnswer::Busy),
+        Just(PieceAnswer::Unknown),
+        votes(true).prop_map(PieceAnswer::Done),
+        (any::<u32>(), any::<u64>())
+            .prop_map(|(piece, offset)| PieceAnswer::Wanted(PiecePlace { piece, offset })),
+    ]
+}
+
 fn joined(pieces: &[Bytes]) -> Bytes {
     pieces.concat().into()
 }
@@ -136,6 +161,9 @@ fn read_by_all(bytes: &Bytes) -> Vec<Result<String, WireError>> {
         read_lost_answer(of(bytes)).map(shown),
         read_snapshot_part(of(bytes)).map(shown),
         read_snapshot_part_answer(of(bytes)).map(shown),
+        read_snapshot_offer(of(bytes)).map(shown),
+        read_snapshot_piece(of(bytes)).map(shown),
+        read_snapshot_piece_answer(of(bytes)).map(shown),
     ]
 }
 
@@ -180,6 +208,9 @@ fn messages() -> impl Strategy<Value = (Bytes, String)> {
             let it = PartAnswer::Done(vote);
             (snapshot_part_answer(&it), shown(&it))
         }),
+        offers().prop_map(move |it| (joined(&snapshot_offer(&it)), shown(&it))),
+        piece_parts().prop_map(move |it| (joined(&snapshot_piece(&it)), shown(&it))),
+        piece_answers().prop_map(move |it| (snapshot_piece_answer(&it), shown(&it))),
     ]
 }
 
@@ -218,13 +249,13 @@ proptest! {
 
     #[test]
     fn whatever_comes_is_read_or_refused(
-        kind in 0..16_u8,
+        kind in 0..20_u8,
         version in 0..3_u8,
         rest in vec(any::<u8>(), 0..200),
     ) {
         let bytes: Bytes = [vec![kind, version], rest].concat().into();
         let read = read_by_all(&bytes);
-        let known = (1..=13).contains(&kind) && version == 1;
+        let known = (1..=16).contains(&kind) && version == 1;
         prop_assert!(known || read.iter().all(Result::is_err));
         prop_assert!(read.iter().flatten().count() <= 1);
     }

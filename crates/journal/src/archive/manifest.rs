@@ -8,26 +8,26 @@ use super::sealed::Sealed;
 
 /// An archive as a checkpoint knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Manifest {
+pub(crate) struct Manifest {
     /// Oldest first.
-    pub(super) sealed: Vec<Sealed>,
-    pub(super) tail: TailEnd,
+    pub(crate) sealed: Vec<Sealed>,
+    pub(crate) tail: TailEnd,
 }
 
 /// How far the last segment goes, which may get more records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TailEnd {
-    pub(super) first: u64,
+pub(crate) struct TailEnd {
+    pub(crate) first: u64,
     /// The one before the first if there is no record.
-    pub(super) last: u64,
+    pub(crate) last: u64,
     /// The byte at which its last record ends; zero if there is no file.
-    pub(super) end: u64,
+    pub(crate) end: u64,
     /// The hash over its records.
-    pub(super) hash: u64,
+    pub(crate) hash: u64,
 }
 
 impl Manifest {
-    pub(super) fn encode(&self) -> Bytes {
+    pub(crate) fn encode(&self) -> Bytes {
         let mut bytes = BytesMut::new();
         bytes.put_u64_le(self.sealed.len() as u64);
         let sealed = self.sealed.iter();
@@ -39,7 +39,7 @@ impl Manifest {
     }
 
     /// None if the bytes are no manifest, or offsets are missing in it.
-    pub(super) fn decode(mut bytes: Bytes) -> Option<Self> {
+    pub(crate) fn decode(mut bytes: Bytes) -> Option<Self> {
         let count = usize::try_from(bytes.try_get_u64_le().ok()?).ok()?;
         let mut lines = Vec::new();
         while bytes.has_remaining() {

@@ -7,13 +7,13 @@ use crate::segment::{Frame, SegmentError, SegmentReader, frame_bytes};
 
 /// A segment that gets no more records. This is all that is kept of it in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sealed {
-    pub(super) first: u64,
-    pub(super) last: u64,
-    /// How long the file is.
-    pub(super) length: u64,
+pub(crate) struct Sealed {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    /// How long the file is. Not the same on all nodes, as the records came in batches.
+    pub(crate) length: u64,
     /// The hash over its records, which is the same on all nodes.
-    pub(super) hash: u64,
+    pub(crate) hash: u64,
 }
 
 impl Sealed {

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use catga_host::Files;
@@ -14,6 +14,11 @@ const EXTENSION: &str = ".history";
 /// How many sealed segments are held open for reading: a history of any length must not take up
 /// the files that a process may have open.
 const OPEN_MAX: usize = 64;
+
+/// Where in `dir` the segment is whose first record has the offset `first`.
+pub(crate) fn segment_path(dir: &Path, first: u64) -> PathBuf {
+    dir.join(format!("{first:016x}{EXTENSION}"))
+}
 
 /// What all values of one archive share.
 #[derive(Debug)]
@@ -33,7 +38,7 @@ impl Shared {
 
     /// Where the segment is whose first record has the offset `first`.
     pub(super) fn path(&self, first: u64) -> PathBuf {
-        self.dir.join(format!("{first:016x}{EXTENSION}"))
+        segment_path(&self.dir, first)
     }
 
     /// Opens the segment that begins with the offset `first`.

@@ -1,10 +1,10 @@
 use bytes::Bytes;
 
-use super::manifest::TailEnd;
 use super::places::Places;
 use super::sealed::record;
 use super::shared::Shared;
-use super::{rolled, weight};
+use super::{TailEnd, weight};
+use crate::rolled::rolled;
 use crate::segment::{SegmentError, SegmentReader, frame_bytes};
 
 /// The last segment: it gets the next record.
@@ -28,25 +28,25 @@ impl Tail {
         Self { first, end: 0, hash: 0, weight: 0, places: Places::default(), reader: None }
     }
 
-    /// Reads it up to the end that a manifest has of it.
+    /// Reads it up to the record that a manifest has as its last.
+    ///
+    /// Where that ends does not count: records are in batches, and so are elsewhere in a file of
+    /// the same records that came from another node. One may stand in this one's place if the node
+    /// stopped while it took over another's state.
     pub(super) fn open(shared: &Shared, known: &TailEnd) -> Result<Self, SegmentError> {
         let mut tail = Self::before(known.first);
         if known.end == 0 {
             return Ok(tail);
         }
         let reader = shared.open(known.first)?;
-        let length = reader.len()?;
-        if length < known.end {
-            return Err(reader.damaged(length, "it ends before its last record does"));
-        }
-        let mut scan = reader.scan_between(reader.start(), known.end);
+        let mut scan = reader.scan();
         while tail.last() < known.last {
             let Some(frame) = scan.next()? else { return Err(scan.missing()) };
             let at = frame.at;
             let bytes = record(&reader, frame, tail.last() + 1)?;
             tail.push(at, &bytes);
         }
-        if tail.end != known.end || tail.hash != known.hash {
+        if tail.hash != known.hash {
             return Err(reader.damaged(tail.end, "its records are not those of the checkpoint"));
         }
         tail.reader = Some(reader);

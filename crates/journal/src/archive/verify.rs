@@ -7,12 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use catga_host::Files;
 
-use super::manifest::Manifest;
-use super::places::{PLACES_MAX, Places};
-use super::sealed::record;
+use super::read::Read;
 use super::shared::Shared;
-use super::{ArchiveOptions, PLACES, RECORD, rolled};
-use crate::segment::{Scan, SegmentError, SegmentReader, Tail as FileEnd, frame_bytes};
+use super::{ArchiveOptions, Manifest, Sealed};
+use crate::segment::SegmentError;
 
 /// What checkpoints say of the segments in one directory.
 #[derive(Debug)]
@@ -26,18 +24,9 @@ pub(crate) struct Claims {
 #[derive(Clone, Copy, Debug)]
 struct Claim {
     last: u64,
-    /// Where its last record ends, or for a sealed one how long the file is.
-    end: u64,
     hash: u64,
-    is_sealed: bool,
-}
-
-/// How far the records of a segment were read.
-struct Read {
-    places: Places,
-    hash: u64,
-    /// Where the last record ends.
-    end: u64,
+    /// How long the file is, if it is sealed.
+    length: Option<u64>,
 }
 
 impl Claims {
@@ -51,12 +40,12 @@ impl Claims {
     pub(crate) fn add(&mut self, manifest: &Bytes) -> Option<u64> {
         let Manifest { sealed, tail } = Manifest::decode(manifest.clone())?;
         for sealed in sealed {
-            let (last, end, hash) = (sealed.last, sealed.length, sealed.hash);
-            let claim = Claim { last, end, hash, is_sealed: true };
+            let Sealed { last, length, hash, .. } = sealed;
+            let claim = Claim { last, hash, length: Some(length) };
             self.segments.entry(sealed.first).or_default().push(claim);
         }
         if tail.end > 0 {
-            let claim = Claim { last: tail.last, end: tail.end, hash: tail.hash, is_sealed: false };
+            let claim = Claim { last: tail.last, hash: tail.hash, length: None };
             self.segments.entry(tail.first).or_default().push(claim);
         }
         Some(tail.last)
@@ -82,77 +71,23 @@ impl Claims {
         claims.sort_unstable_by_key(|claim| claim.last);
         let reader = self.shared.open(first)?;
         let mut scan = reader.scan();
-        let mut read = Read { places: Places::default(), hash: 0, end: 0 };
+        let mut read = Read::new(first);
         for claim in &claims {
-            read.records(&reader, &mut scan, first, claim)?;
+            read.records(&reader, &mut scan, claim.last)?;
+            read.compare(&reader, claim.hash)?;
         }
         let last = claims.last().map_or(first, |claim| claim.last);
-        let mut found = format!("{} records, offsets {first} to {last}", read.places.len());
-        match claims.iter().find(|claim| claim.is_sealed) {
-            Some(sealed) => {
-                read.rest(&reader, scan, first, sealed.end)?;
+        let mut found = format!("{} records, offsets {first} to {last}", read.count());
+        match claims.iter().find_map(|claim| claim.length) {
+            Some(length) => {
+                read.rest(&reader, scan, length)?;
                 found.push_str(", sealed");
             }
-            None if reader.len()? > read.end => {
-                found.push_str(&format!("; what is behind byte {} no checkpoint has", read.end));
+            None if reader.len()? > read.end() => {
+                found.push_str(&format!("; what is behind byte {} no checkpoint has", read.end()));
             }
             None => {}
         }
         Ok(found)
-    }
-}
-
-impl Read {
-    /// Reads the records that a claim has, and those before.
-    fn records(
-        &mut self,
-        reader: &SegmentReader,
-        scan: &mut Scan,
-        first: u64,
-        claim: &Claim,
-    ) -> Result<(), SegmentError> {
-        while first + self.places.len() <= claim.last {
-            let Some(frame) = scan.next()? else { return Err(scan.missing()) };
-            let at = frame.at;
-            let bytes = record(reader, frame, first + self.places.len())?;
-            self.places.push(at);
-            self.hash = rolled(self.hash, &bytes);
-            self.end = at + frame_bytes(bytes.len());
-        }
-        if self.hash != claim.hash || !claim.is_sealed && self.end != claim.end {
-            return Err(reader.damaged(self.end, "its records are not those of the checkpoint"));
-        }
-        Ok(())
-    }
-
-    /// Reads what is behind the records of a sealed segment.
-    fn rest(
-        &self,
-        reader: &SegmentReader,
-        mut scan: Scan,
-        first: u64,
-        length: u64,
-    ) -> Result<(), SegmentError> {
-        let mut next = first;
-        for expected in self.places.frames(self.end) {
-            let Some(frame) = scan.next()? else { return Err(scan.missing()) };
-            let is_it = frame.kind == PLACES && frame.position == next;
-            if !is_it || frame.payload != expected {
-                return Err(reader.damaged(frame.at, "the places of records are wrong"));
-            }
-            next += PLACES_MAX;
-        }
-        let behind = scan.at();
-        if let Some(frame) = scan.next()? {
-            let what = if frame.kind == RECORD { "a record too many" } else { "a frame too many" };
-            return Err(reader.damaged(frame.at, what));
-        }
-        match scan.tail()? {
-            FileEnd::Sealed { end } if end == length && reader.len()? == length => Ok(()),
-            FileEnd::Sealed { end } => {
-                Err(reader.damaged(end.min(length), "it ends elsewhere than when it was sealed"))
-            }
-            _ => Err(reader.damaged(behind, "its seal is gone")),
-        }
     }
 }

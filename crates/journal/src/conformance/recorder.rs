@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use catga_core::{Fault, FaultCode};
+use catga_host::BoxFuture;
 
 use crate::{Applier, Delivered, LogIndex, LogSnapshot, PendingSnapshot};
 
@@ -141,7 +143,13 @@ impl Applier for RecordingApplier {
         Ok(LogSnapshot { upto: state.applied, data: state.encode() }.into())
     }
 
-    fn install(&mut self, snapshot: LogSnapshot) -> Result<(), Fault> {
+    fn install(&mut self, snapshot: LogSnapshot) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(ready(self.install_now(snapshot)))
+    }
+}
+
+impl RecordingApplier {
+    fn install_now(&self, snapshot: LogSnapshot) -> Result<(), Fault> {
         let state = State::decode(snapshot.upto, snapshot.data)
             .ok_or_else(|| Fault::new(FaultCode::Unreadable, "the snapshot was changed"))?;
         let mut recorded = self.recorder.lock();

@@ -5,6 +5,7 @@ use super::footer::Lines;
 use super::shared::Shared;
 use super::table::{BLOCK, FILTER, FILTER_PIECE, FOOTER, TRAILER, Table};
 use super::{TableName, block};
+use crate::rolled::rolled;
 use crate::segment::{FileKind, Head, SegmentError, SegmentWriter, frame_bytes};
 
 /// A block ends with the change by which it has this many bytes: little enough to be read for one
@@ -29,6 +30,8 @@ pub(super) struct Build {
     /// Where the last block ends.
     blocks_end: u64,
     blocks: u64,
+    /// Over the blocks.
+    hash: u64,
     filter: Filter,
     count: u64,
 }
@@ -55,6 +58,7 @@ impl Build {
             first_key: Vec::new(),
             lines: Lines::default(),
             blocks: 0,
+            hash: 0,
             filter: Filter::with_room_for(keys),
             count: 0,
         })
@@ -79,6 +83,7 @@ impl Build {
     fn end_block(&mut self) -> Result<(), SegmentError> {
         let at = self.writer.push(BLOCK, self.blocks, &[&self.block]);
         self.lines.push(at, &self.first_key);
+        self.hash = rolled(self.hash, &self.block);
         self.blocks_end = at + frame_bytes(self.block.len());
         self.blocks += 1;
         self.block.clear();
@@ -123,7 +128,7 @@ impl Build {
             self.writer.write()?;
         }
         let filter_bytes = self.filter.as_bytes().len() as u64;
-        let footer = self.lines.footer(self.count, self.blocks_end, filter_bytes);
+        let footer = self.lines.footer(self.count, self.blocks_end, filter_bytes, self.hash);
         let place = self.writer.push(FOOTER, 0, &[&footer.encode()]);
         self.writer.push(TRAILER, 0, &[&place.to_le_bytes()]);
         self.writer.write()?;

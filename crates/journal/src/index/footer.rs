@@ -1,8 +1,8 @@
 //! The end of a table: after its blocks stand the frames of the filter, one frame with a key for
 //! each block, a small one that says where that is, and the seal.
 //!
-//! The footer: how many changes the table has, where its blocks end, how long the filter is, all
-//! 64-bit little-endian; how many blocks there are; for each its place, in units of the alignment
+//! The footer: how many changes the table has, where its blocks end, how long the filter is, the
+//! hash over its blocks, all 64-bit little-endian; how many blocks there are; for each its place, in units of the alignment
 //! of frames, and where its first key ends in the keys, 32-bit; and the keys.
 
 use std::fmt;
@@ -13,7 +13,7 @@ use bytes::{Buf, BufMut, Bytes};
 const UNIT: u64 = 8;
 
 /// What stands before the lines of the blocks.
-const HEAD_BYTES: usize = 28;
+const HEAD_BYTES: usize = 36;
 
 /// What is kept of each block beside its key.
 const LINE_BYTES: usize = 8;
@@ -27,6 +27,8 @@ pub(super) struct Footer {
     pub(super) blocks_end: u64,
     /// How long the filter is.
     pub(super) filter_bytes: u64,
+    /// The hash over its blocks: two tables with the same one hold the same.
+    pub(super) hash: u64,
     /// How many blocks there are.
     pub(super) blocks: usize,
     /// The lines and the keys, as they are on disk: a list of keys would take more memory.
@@ -48,10 +50,16 @@ impl Lines {
         self.lines.put_u32_le(number(self.keys.len() as u64));
     }
 
-    pub(super) fn footer(&self, count: u64, blocks_end: u64, filter_bytes: u64) -> Footer {
+    pub(super) fn footer(
+        &self,
+        count: u64,
+        blocks_end: u64,
+        filter_bytes: u64,
+        hash: u64,
+    ) -> Footer {
         let bytes = Bytes::from([&*self.lines, &*self.keys].concat());
         let blocks = self.lines.len() / LINE_BYTES;
-        Footer { count, blocks_end, filter_bytes, blocks, bytes }
+        Footer { count, blocks_end, filter_bytes, hash, blocks, bytes }
     }
 }
 
@@ -65,6 +73,7 @@ impl Footer {
         bytes.put_u64_le(self.count);
         bytes.put_u64_le(self.blocks_end);
         bytes.put_u64_le(self.filter_bytes);
+        bytes.put_u64_le(self.hash);
         bytes.put_u32_le(number(self.blocks as u64));
         bytes.put_slice(&self.bytes);
         bytes
@@ -75,9 +84,10 @@ impl Footer {
         let count = bytes.try_get_u64_le().ok()?;
         let blocks_end = bytes.try_get_u64_le().ok()?;
         let filter_bytes = bytes.try_get_u64_le().ok()?;
+        let hash = bytes.try_get_u64_le().ok()?;
         let blocks = bytes.try_get_u32_le().ok()? as usize;
         let keys = bytes.len().checked_sub(blocks.checked_mul(LINE_BYTES)?)?;
-        let footer = Self { count, blocks_end, filter_bytes, blocks, bytes };
+        let footer = Self { count, blocks_end, filter_bytes, hash, blocks, bytes };
         let mut before = (0, 0);
         for block in 0..blocks {
             let line @ (at, key_end) = footer.line(block);

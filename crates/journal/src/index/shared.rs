@@ -1,5 +1,5 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +14,11 @@ const EXTENSION: &str = ".index";
 
 /// How the names of tables end that were found damaged.
 const ASIDE: &str = ".damaged";
+
+/// Where in `dir` the table called `name` is.
+pub(crate) fn table_path(dir: &Path, name: TableName) -> PathBuf {
+    dir.join(format!("{:016x}{EXTENSION}", name.0))
+}
 
 /// What all values of one index share.
 #[derive(Debug)]
@@ -53,7 +58,7 @@ impl Shared {
 
     /// Where the table called `name` is.
     pub(super) fn path(&self, name: TableName) -> PathBuf {
-        self.dir.join(format!("{:016x}{EXTENSION}", name.0))
+        table_path(&self.dir, name)
     }
 
     /// A name that no table has or had.

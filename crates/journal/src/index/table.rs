@@ -3,7 +3,7 @@ use bytes::{Buf, Bytes};
 use super::filter::Filter;
 use super::footer::Footer;
 use super::shared::Shared;
-use super::{TableName, block};
+use super::{TableMark, TableName, block};
 use crate::segment::{FileKind, FrameKind, SegmentError, SegmentReader, frame_bytes};
 
 /// A frame with some changes; its position is its number.
@@ -49,11 +49,20 @@ impl Table {
     /// When it cannot be read, or is damaged in its head, its footer or its filter.
     pub(super) fn open(shared: &Shared, name: TableName) -> Result<Self, SegmentError> {
         let path = shared.path(name);
-        let reader = SegmentReader::open(&*shared.files, &path, FileKind::Index)?;
-        if reader.head().first != name.0 {
+        let table = Self::of(SegmentReader::open(&*shared.files, &path, FileKind::Index)?)?;
+        if table.name() != name {
             let what = "it was written as another table";
             return Err(SegmentError::Foreign { path, what });
         }
+        Ok(table)
+    }
+
+    /// The table in an open file, whatever it is called.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(super) fn of(reader: SegmentReader) -> Result<Self, SegmentError> {
+        let name = TableName(reader.head().first);
         let bytes = reader.len()?;
         let (trailer, seal) = (frame_bytes(8), frame_bytes(0));
         let at = bytes.checked_sub(trailer + seal).filter(|at| *at >= reader.start());
@@ -72,6 +81,11 @@ impl Table {
 
     pub(super) fn name(&self) -> TableName {
         self.name
+    }
+
+    /// What it is, for another node.
+    pub(super) fn mark(&self) -> TableMark {
+        TableMark { name: self.name, length: self.bytes, hash: self.footer.hash }
     }
 
     /// What it has of `key`: nothing, that it was deleted, or its value.

@@ -8,6 +8,7 @@ use catga_host::Files;
 use super::shared::{Shared, number};
 use super::table::{BLOCK, FILTER, FOOTER, TRAILER, Table};
 use super::{Options, TableName, block, filter};
+use crate::rolled::rolled;
 use crate::segment::{SegmentError, Tail};
 
 /// Reads each table that is in the directory or among `tables`, and gives what it holds or what is
@@ -43,7 +44,7 @@ fn table(shared: &Shared, name: TableName) -> Result<String, SegmentError> {
     let reader = &table.reader;
     let mut scan = reader.scan();
     let (mut blocks, mut count, mut deleted) = (0, 0u64, 0u64);
-    let mut last = Vec::new();
+    let (mut last, mut hash) = (Vec::new(), 0);
     let at_end = loop {
         let Some(frame) = scan.next()? else { break scan.at() };
         let damaged = |what| Err(reader.damaged(frame.at, what));
@@ -75,8 +76,12 @@ fn table(shared: &Shared, name: TableName) -> Result<String, SegmentError> {
         if table.footer.place(blocks).0 != frame.at {
             return damaged("it stands elsewhere than the footer says");
         }
+        hash = rolled(hash, block);
         blocks += 1;
     };
+    if hash != table.footer.hash {
+        return Err(reader.damaged(at_end, "its blocks are not those of its footer"));
+    }
     match scan.tail()? {
         Tail::Sealed { end } if end == table.bytes && count == table.footer.count => {
             Ok(format!("{count} keys, {deleted} of them deleted, {blocks} blocks"))

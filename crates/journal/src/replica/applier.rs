@@ -1,15 +1,18 @@
 use std::fmt;
+use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use catga_core::{Fault, FaultCode, Offset, panic_message};
 use catga_engine::{Applied, Entry, Verdict};
+use catga_host::BoxFuture;
 
 use super::awaited::Wait;
+use super::pieces::ReplicaPieces;
 use super::shared::{Shared, State};
-use super::{checkpoint, snapshot, waiters};
+use super::{checkpoint, install, snapshot, waiters};
 use crate::stored::storage_fault;
-use crate::{Applier, Delivered, LogIndex, LogSnapshot, PendingSnapshot};
+use crate::{Applier, Delivered, LogIndex, LogSnapshot, PendingSnapshot, Pieces};
 
 /// The half of a replica that its log delivers to.
 ///
@@ -124,35 +127,38 @@ impl Applier for ReplicaApplier {
         Ok(snapshot.into())
     }
 
-    fn install(&mut self, snapshot: LogSnapshot) -> Result<(), Fault> {
-        if self.shared.disk.is_some() {
-            return self.shared.read(|state| checkpoint::install(state, &snapshot))?;
+    fn install(&mut self, snapshot: LogSnapshot) -> BoxFuture<'_, Result<(), Fault>> {
+        if self.shared.disk.is_none() {
+            return Box::pin(ready(self.install_in_memory(&snapshot)));
         }
+        Box::pin(async move {
+            let installed = install::install(&self.shared, &snapshot).await;
+            // How far it came is not known: the next start finds the state before, or this one.
+            installed.inspect_err(|fault| self.shared.fail(fault))
+        })
+    }
+
+    fn pieces(&self) -> Option<Arc<dyn Pieces>> {
+        let pieces = || Arc::new(ReplicaPieces::of(&self.shared)) as Arc<dyn Pieces>;
+        self.shared.disk.is_some().then(pieces)
+    }
+}
+
+impl ReplicaApplier {
+    fn install_in_memory(&self, snapshot: &LogSnapshot) -> Result<(), Fault> {
         // Built before anything is touched: if it is damaged, the state is as before.
         let limits = self.shared.read(|state| state.engine.limits())?;
         let (engine, history) = snapshot::read(&snapshot.data, limits, self.shared.incarnation)?;
         let offset = engine.offset();
-        let version = engine.version();
-        let mut state = self.shared.write()?;
-        if offset < state.engine.offset() {
-            let have = state.engine.offset();
+        let have = self.shared.read(|state| state.engine.offset())?;
+        if offset < have {
             let message =
                 format!("a snapshot at offset {offset} is older than the state at {have}");
             return Err(Fault::internal(message));
         }
         let (frozen, frozen_heads, stored) = (Vec::new(), Vec::new(), None);
         let index = snapshot.upto;
-        let installed = State { engine, history, frozen, frozen_heads, stored, index };
-        let former = std::mem::replace(&mut *state, installed);
-        drop(state);
-        // Taking all of a history apart takes long; nobody should wait for it at the lock.
-        drop(former);
-        let shared = &self.shared;
-        shared.set_engine_version(version);
-        shared.clock.seen();
-        shared.applied.advance(offset);
-        shared.settle(offset);
-        Ok(())
+        self.shared.replace(State { engine, history, frozen, frozen_heads, stored, index })
     }
 }
 

@@ -5,20 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use catga_core::{Fault, FaultCode, Offset, StreamName};
+use catga_core::{Fault, Offset, StreamName};
 use catga_engine::MemoryState;
 use tokio::sync::oneshot;
 
+use super::disk::Disk;
 use super::shared::{Shared, State};
 use crate::heads::{Changed, stream_head};
 use crate::history::History;
 use crate::record::Record;
 use crate::segment::SegmentError;
-use crate::stored::{Stored, storage_fault};
+use crate::stored::{Manifest, Stored, storage_fault};
 use crate::{LogIndex, LogSnapshot, PendingSnapshot};
 
 /// How long a checkpoint that found no room waits before it tries again.
-const ROOM_WAIT: Duration = Duration::from_secs(1);
+pub(super) const ROOM_WAIT: Duration = Duration::from_secs(1);
 
 /// What a checkpoint writes down.
 struct Job {
@@ -67,12 +68,16 @@ pub(super) fn begin(shared: &Arc<Shared>) -> Result<PendingSnapshot, Fault> {
 /// Writes everything that was set aside, up to what the job says.
 async fn write(shared: &Shared, job: Job) -> Result<Bytes, Fault> {
     let disk = shared.disk.as_ref().ok_or_else(|| Fault::internal("a checkpoint needs a disk"))?;
-    let _turn = disk.turn.lock().await;
-    let data = Bytes::copy_from_slice(&job.offset.0.to_le_bytes());
+    let turn = disk.turn.lock().await;
+    if disk.newest().is_some_and(|newest| newest.index > job.index) {
+        // A snapshot was installed meanwhile. What was set aside went with the former state, and
+        // whoever keeps this one knows the newer one too.
+        return Ok(Bytes::new());
+    }
     let (layers, stored) = shared.read(|state| state.layers(job.offset))?;
     let stored = stored.ok_or_else(|| Fault::internal("a checkpoint needs a disk"))?;
-    let new = loop {
-        let written = write_layers(&layers, &stored, &job, shared).await;
+    let (new, manifest) = loop {
+        let written = write_layers(&layers, &stored, &job, disk, shared.incarnation).await;
         match written {
             Err(error) if error.is_full() => {
                 // The log goes on without it, and commands are refused before that is full too.
@@ -94,7 +99,10 @@ async fn write(shared: &Shared, job: Job) -> Result<Bytes, Fault> {
     })?;
     // Taking them apart takes long; nobody waits for it at the lock.
     drop((settled, layers));
-    disk.done(job.index, job.bytes);
+    let data = manifest.encode();
+    disk.done(manifest, job.bytes);
+    drop(turn);
+    disk.staging.give_up(job.index).await;
     Ok(data)
 }
 
@@ -102,8 +110,9 @@ async fn write_layers(
     layers: &[Layer],
     stored: &Stored,
     job: &Job,
-    shared: &Shared,
-) -> Result<Stored, SegmentError> {
+    disk: &Disk,
+    incarnation: u64,
+) -> Result<(Stored, Manifest), SegmentError> {
     let records = layers.iter().enumerate().flat_map(|(place, (history, _))| {
         let below = move |stream: &StreamName| last_below(&layers[..place], stored, stream);
         history.records(below)
@@ -113,11 +122,9 @@ async fn write_layers(
     let index = stored.index.with(Changed::newest(layers.iter().map(|(_, changed)| &**changed)));
     let index = index.await?;
     let new = Stored { archive, index };
-    let disk = shared.disk.as_ref().map(|disk| &disk.checkpoints);
-    if let Some(checkpoints) = disk {
-        checkpoints.write(shared.incarnation, job.index, job.engine.clone(), &new).await?;
-    }
-    Ok(new)
+    let engine = job.engine.clone();
+    let manifest = disk.checkpoints.write(incarnation, job.index, engine, &new).await?;
+    Ok((new, manifest))
 }
 
 /// The last effect with an event of the stream below the layers that are to follow.
@@ -142,17 +149,4 @@ impl State {
         let due = layers.take_while(|(history, _)| history.offset() <= offset);
         (due.map(|(one, other)| (one.clone(), other.clone())).collect(), self.stored.clone())
     }
-}
-
-/// A replica on disk starts from its own checkpoint, which the log's snapshot only names.
-pub(super) fn install(state: &State, snapshot: &LogSnapshot) -> Result<(), Fault> {
-    if snapshot.upto <= state.index {
-        return Ok(());
-    }
-    let (has, needs) = (state.index, snapshot.upto);
-    let message = format!(
-        "the log goes on after {needs:?}, and the newest checkpoint that can be read is of {has:?}: \
-         restore the data directory, or replace the node"
-    );
-    Err(Fault::new(FaultCode::Unreadable, message))
 }

@@ -12,7 +12,7 @@ use super::shared::State;
 use super::{DiskOptions, ReplicaOptions};
 use crate::heads::Heads;
 use crate::history::History;
-use crate::stored::{Checkpoint, Checkpoints, Stored, storage_fault};
+use crate::stored::{Checkpoint, Checkpoints, Manifest, Staging, Stored, storage_fault};
 use crate::{Delivered, LogIndex};
 
 /// The disk of a replica, and how much was applied since it was last brought up to date.
@@ -21,7 +21,11 @@ pub(super) struct Disk {
     pub(super) host: Arc<dyn Host>,
     pub(super) checkpoints: Checkpoints,
     pub(super) options: DiskOptions,
-    /// One checkpoint is written at a time.
+    /// The pieces of a snapshot that comes from another node.
+    pub(super) staging: Arc<Staging>,
+    /// What the newest durable checkpoint is, for other nodes.
+    newest: Mutex<Option<Manifest>>,
+    /// One checkpoint is written or taken over at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
     /// Bytes of entries applied in this life of the process.
     applied_bytes: AtomicU64,
@@ -58,14 +62,15 @@ pub(super) async fn open(host: &Arc<dyn Host>, options: &ReplicaOptions) -> Resu
         let state = empty(options.limits, incarnation, Heads::default(), None);
         return Ok(Opened { state, incarnation, disk: None });
     };
-    let checkpoints = Checkpoints::new(disk_options.files.clone(), disk_options.dir.clone());
+    let checkpoints = Checkpoints::new(disk_options.files.clone(), disk_options.dir.clone())
+        .with_segment_bytes(disk_options.segment_bytes);
     let empty_store = checkpoints.empty().await.map_err(storage_fault)?;
     let found = checkpoints.open().await.map_err(storage_fault)?;
-    let (state, incarnation) = match found {
+    let (state, incarnation, newest) = match found {
         None => {
             let incarnation = incarnation();
             let heads = Heads::over(empty_store.index.clone());
-            (empty(options.limits, incarnation, heads, Some(empty_store)), incarnation)
+            (empty(options.limits, incarnation, heads, Some(empty_store)), incarnation, None)
         }
         Some((checkpoint, stored)) => {
             let incarnation = checkpoint.incarnation;
@@ -74,12 +79,16 @@ pub(super) async fn open(host: &Arc<dyn Host>, options: &ReplicaOptions) -> Resu
                 let message = format!("{dir} holds a checkpoint of another life of the journal");
                 return Err(Fault::new(FaultCode::Unreadable, message));
             }
-            (restored(options.limits, checkpoint, stored)?, incarnation)
+            let Checkpoint { index, engine, .. } = &checkpoint;
+            let newest = Manifest::of(incarnation, *index, engine, &stored);
+            (restored(options.limits, checkpoint, stored)?, incarnation, Some(newest))
         }
     };
     let disk = Disk {
         host: Arc::clone(host),
+        staging: Arc::new(Staging::new(checkpoints.clone())),
         checkpoints,
+        newest: Mutex::new(newest),
         options: disk_options.clone(),
         turn: tokio::sync::Mutex::default(),
         applied_bytes: AtomicU64::new(0),
@@ -106,15 +115,7 @@ fn restored(limits: Limits, checkpoint: Checkpoint, stored: Stored) -> Result<St
     if counted != held {
         return Err(unreadable(format!("the engine counted {counted}, its history has {held}")));
     }
-    let heads = Heads::over(stored.index.clone());
-    Ok(State {
-        engine: engine.with_state(|_| heads),
-        history: History::new(checkpoint.incarnation, held),
-        frozen: Vec::new(),
-        frozen_heads: Vec::new(),
-        stored: Some(stored),
-        index: Some(checkpoint.index),
-    })
+    Ok(State::over(checkpoint.incarnation, checkpoint.index, engine, stored))
 }
 
 impl Disk {
@@ -151,10 +152,27 @@ impl Disk {
         progress.begun_at
     }
 
-    /// A checkpoint at `index`, which began at `bytes`, is durable.
-    pub(super) fn done(&self, index: LogIndex, bytes: u64) {
-        let mut progress = self.lock();
-        progress.done.push_back((index, bytes));
+    /// A checkpoint, which began at `bytes`, is durable.
+    pub(super) fn done(&self, manifest: Manifest, bytes: u64) {
+        self.lock().done.push_back((manifest.index, bytes));
+        *self.lock_newest() = Some(manifest);
+    }
+
+    /// A checkpoint of another node took the place of everything. The log goes on behind it, so it
+    /// counts as the first.
+    pub(super) fn installed(&self, manifest: Manifest) {
+        let bytes = self.begin();
+        self.lock().done.clear();
+        self.done(manifest, bytes);
+    }
+
+    /// What the newest durable checkpoint is.
+    pub(super) fn newest(&self) -> Option<Manifest> {
+        self.lock_newest().clone()
+    }
+
+    fn lock_newest(&self) -> MutexGuard<'_, Option<Manifest>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How far the log may be trimmed: to a checkpoint that has a newer one after it, and with as

@@ -6,6 +6,8 @@ use catga_core::NodeName;
 use catga_engine::Limits;
 use catga_host::Files;
 
+use crate::archive::ArchiveOptions;
+
 /// How a [`Replica`](crate::Replica) is set up.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -44,6 +46,9 @@ pub struct DiskOptions {
     pub dir: PathBuf,
     /// How often it is written to.
     pub pace: CheckpointPace,
+    /// How many bytes of records a segment of the history has. The same on all nodes of the
+    /// journal, and for ever: nodes compare their segments.
+    pub segment_bytes: u64,
 }
 
 /// How often a replica makes checkpoints, and what the log keeps behind them.
@@ -74,7 +79,15 @@ impl Default for CheckpointPace {
 impl DiskOptions {
     /// The usual options for a replica in `dir`.
     pub fn new(files: Arc<dyn Files>, dir: PathBuf) -> Self {
-        Self { files, dir, pace: CheckpointPace::default() }
+        let segment_bytes = ArchiveOptions::default().segment_bytes;
+        Self { files, dir, pace: CheckpointPace::default(), segment_bytes }
+    }
+
+    /// The same options with segments of `bytes` bytes.
+    #[must_use]
+    pub fn with_segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes;
+        self
     }
 
     /// The same options with checkpoints as often as `pace` says.

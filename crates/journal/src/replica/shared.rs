@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use catga_core::{Fault, NodeName, Offset};
-use catga_engine::{Engine, Lookup};
+use catga_engine::{Engine, Lookup, MemoryState};
 use catga_host::Host;
 use tokio::sync::SetOnce;
 
@@ -53,6 +53,26 @@ pub(super) struct State {
     pub(super) stored: Option<Stored>,
     /// The last entry in it.
     pub(super) index: Option<LogIndex>,
+}
+
+impl State {
+    /// The state as of a checkpoint.
+    pub(super) fn over(
+        incarnation: u64,
+        index: LogIndex,
+        engine: Engine<MemoryState>,
+        stored: Stored,
+    ) -> Self {
+        let heads = Heads::over(stored.index.clone());
+        Self {
+            engine: engine.with_state(|_| heads),
+            history: History::new(incarnation, stored.offset()),
+            frozen: Vec::new(),
+            frozen_heads: Vec::new(),
+            stored: Some(stored),
+            index: Some(index),
+        }
+    }
 }
 
 impl Shared {
@@ -108,8 +128,21 @@ impl Shared {
         self.failure.get().map_or(Ok(()), |fault| Err(fault.clone()))
     }
 
+    /// Tells everybody that `state` has taken the place of all that was there.
+    pub(super) fn replace(&self, state: State) -> Result<(), Fault> {
+        let (offset, version) = (state.engine.offset(), state.engine.version());
+        let former = std::mem::replace(&mut *self.write()?, state);
+        // Taking all of a history apart takes long; nobody should wait for it at the lock.
+        drop(former);
+        self.set_engine_version(version);
+        self.clock.seen();
+        self.applied.advance(offset);
+        self.settle(offset);
+        Ok(())
+    }
+
     /// Answers those whose effects the state, which was just installed, holds already.
-    pub(super) fn settle(&self, applied: Offset) {
+    fn settle(&self, applied: Offset) {
         self.waiters.settle(applied, |effect| {
             let known = |state: &State| state.engine.lookup(effect.id, None, effect.payload_hash);
             match self.read(known) {

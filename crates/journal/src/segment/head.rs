@@ -1,4 +1,9 @@
+use std::path::Path;
+
+use catga_host::File;
 use crc32c::crc32c;
+
+use super::SegmentError;
 
 /// The version of the layout of heads and frames.
 pub(super) const FORMAT: u32 = 1;
@@ -112,4 +117,21 @@ impl Head {
         let kind = kind.ok_or(NoHead::Damaged("it is of a kind that this build does not know"))?;
         Ok(Self { kind, first: u64_at(16), salt: u64_at(24), note: u64_at(32) })
     }
+}
+
+/// Has the file's head say that it begins with another position. Its frames stay as they are: their
+/// checksums begin with the salt. To be synced.
+///
+/// # Errors
+/// When it cannot be read or written, or has no good head.
+pub(crate) fn set_first(file: &dyn File, path: &Path, first: u64) -> Result<(), SegmentError> {
+    let mut bytes = [0; HEAD_BYTES];
+    file.read_at(&mut bytes, 0).map_err(|error| SegmentError::io(path, error))?;
+    let head = Head::decode(&bytes).map_err(|_| SegmentError::Damaged {
+        path: path.to_owned(),
+        at: 0,
+        what: "it has no good head",
+    })?;
+    let bytes = Head { first, ..head }.encode();
+    file.write_at(&bytes, 0).map_err(|error| SegmentError::io(path, error))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use catga_host::{File, Files, Open};
 
-use super::frame::{FRAME_BYTES, FrameHead, checksum};
+use super::frame::{ALIGN, FRAME_BYTES, FrameHead, checksum};
 use super::head::{HEAD_BYTES, NoHead};
 use super::{FileKind, Frame, FrameKind, Head, Scan, SegmentError};
 use crate::planted::Planted;
@@ -138,6 +138,14 @@ impl SegmentReader {
     /// behind is not looked at, since somebody may be writing or cutting there.
     pub(crate) fn scan_between(&self, at: u64, end: u64) -> Scan {
         Scan::between(self.clone(), at, end)
+    }
+
+    /// The frames from the one that begins at `at` on that are whole while the file still comes, and
+    /// has `has` bytes.
+    pub(crate) fn scan_so_far(&self, at: u64, has: u64) -> Scan {
+        // What is not whole with what fills it up has not come.
+        let whole = has - has % ALIGN;
+        self.scan_between(at.max(self.start()), whole.max(self.start()))
     }
 
     pub(super) fn fill(&self, bytes: &mut [u8], at: u64) -> Result<(), SegmentError> {

@@ -1,15 +1,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use catga_host::Files;
+use catga_host::{Files, Open};
 
 use super::Stored;
+use super::manifest::Manifest;
 use crate::LogIndex;
 use crate::archive::{Archive, ArchiveOptions};
-use crate::index::{Index, TableName};
-use crate::segment::{FileKind, SegmentError, read_whole, write_whole};
+use crate::index::{Index, TableMark, TableName, table_path};
+use crate::segment::{FileKind, SegmentError, SegmentReader, frame_bytes, read_whole, write_whole};
 
 /// How many checkpoints are kept: the newest, and the one before it to fall back on.
 const KEPT: usize = 2;
@@ -22,6 +23,10 @@ const EXTENSION: &str = ".checkpoint";
 pub(crate) struct Checkpoints {
     files: Arc<dyn Files>,
     dir: PathBuf,
+    options: ArchiveOptions,
+    /// Tables that no checkpoint may name, and that stay all the same: a snapshot that comes from
+    /// another node has them too. Locked while tables are removed.
+    pinned: Arc<Mutex<Vec<TableMark>>>,
 }
 
 /// One moment of a replica: the engine without its heads, and which files hold the rest.
@@ -39,7 +44,24 @@ pub(crate) struct Checkpoint {
 
 impl Checkpoints {
     pub(crate) fn new(files: Arc<dyn Files>, dir: PathBuf) -> Self {
-        Self { files, dir }
+        Self { files, dir, options: ArchiveOptions::default(), pinned: Arc::default() }
+    }
+
+    /// The same with segments of the history of `bytes` bytes.
+    pub(crate) fn with_segment_bytes(self, bytes: u64) -> Self {
+        Self { options: ArchiveOptions { segment_bytes: bytes }, ..self }
+    }
+
+    pub(super) fn files(&self) -> &Arc<dyn Files> {
+        &self.files
+    }
+
+    pub(super) fn options(&self) -> ArchiveOptions {
+        self.options
+    }
+
+    pub(super) fn incoming_dir(&self) -> PathBuf {
+        self.dir.join("incoming")
     }
 
     pub(super) fn history_dir(&self) -> PathBuf {
@@ -56,7 +78,7 @@ impl Checkpoints {
             let made = self.files.create_dir(&dir).await;
             made.map_err(|error| SegmentError::io(&dir, error))?;
         }
-        let (files, options) = (&self.files, ArchiveOptions::default());
+        let (files, options) = (&self.files, self.options);
         Ok(Stored {
             archive: Archive::empty(Arc::clone(files), self.history_dir(), options),
             index: Index::empty(Arc::clone(files), self.index_dir())?,
@@ -117,7 +139,7 @@ impl Checkpoints {
     /// When one of them is damaged or cannot be read.
     pub(super) fn read_archive(&self, path: &Path) -> Result<(Checkpoint, Archive), SegmentError> {
         let (offset, checkpoint) = self.read_alone(path)?;
-        let (files, options) = (Arc::clone(&self.files), ArchiveOptions::default());
+        let (files, options) = (Arc::clone(&self.files), self.options);
         let archive = Archive::open(files, self.history_dir(), options, &checkpoint.archive)?;
         if archive.last().0 != offset {
             let what = "its history ends elsewhere";
@@ -144,14 +166,15 @@ impl Checkpoints {
     }
 
     /// Makes `stored` with the engine as of `index` the newest checkpoint, and removes what no
-    /// checkpoint needs any more.
+    /// checkpoint needs any more; what another node needs to have the same.
     pub(crate) async fn write(
         &self,
         incarnation: u64,
         index: LogIndex,
         engine: Bytes,
         stored: &Stored,
-    ) -> Result<(), SegmentError> {
+    ) -> Result<Manifest, SegmentError> {
+        let manifest = Manifest::of(incarnation, index, &engine, stored);
         let checkpoint = Checkpoint {
             incarnation,
             index,
@@ -160,11 +183,11 @@ impl Checkpoints {
             tables: stored.index.tables(),
         };
         let offset = stored.offset().0;
-        let path = self.dir.join(format!("{offset:016x}{EXTENSION}"));
+        let path = self.path(offset);
         let payload = checkpoint.encode();
         write_whole(&*self.files, &path, FileKind::Checkpoint, offset, &payload).await?;
         self.remove_others(stored);
-        Ok(())
+        Ok(manifest)
     }
 
     /// Removes what neither `stored` nor a checkpoint that is kept needs: old checkpoints, and what
@@ -185,7 +208,61 @@ impl Checkpoints {
             self.files.remove(path)?;
         }
         tables.extend(stored.index.tables());
+        let pinned = self.lock_pinned();
+        tables.extend(pinned.iter().map(|table| table.name));
         stored.index.remove_others(&tables)
+    }
+
+    /// Has those of `tables`, and of what was pinned before, stay until others are to that `wanted`
+    /// says and that are there; gives these.
+    pub(super) fn pin(
+        &self,
+        tables: Vec<TableMark>,
+        wanted: impl Fn(&TableMark) -> bool,
+    ) -> Vec<TableMark> {
+        let mut pinned = self.lock_pinned();
+        // One that was merged with others meanwhile is here only.
+        pinned.extend(tables);
+        pinned.retain(|table| {
+            let path = table_path(&self.index_dir(), table.name);
+            wanted(table) && self.files.open(&path, Open::Read).is_ok()
+        });
+        pinned.sort_unstable_by_key(|table| table.name);
+        pinned.dedup();
+        pinned.clone()
+    }
+
+    fn lock_pinned(&self) -> MutexGuard<'_, Vec<TableMark>> {
+        self.pinned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// In which file the engine of a checkpoint is, and where in it.
+    ///
+    /// # Errors
+    /// When the checkpoint is not there.
+    pub(super) fn engine_at(&self, manifest: &Manifest) -> Result<(PathBuf, u64), SegmentError> {
+        let path = self.path(manifest.offset().0);
+        let reader = SegmentReader::open(&*self.files, &path, FileKind::Checkpoint)?;
+        let archive = manifest.archive.encode().len();
+        let before = Checkpoint::engine_begins(manifest.tables.len(), archive);
+        let payload = before + usize::try_from(manifest.engine.length).unwrap_or(usize::MAX / 2);
+        let start = reader.start() + frame_bytes(0);
+        let mut head = [0; 24];
+        let file = self.files.open(&path, Open::Read);
+        let read = file.and_then(|file| file.read_at(&mut head, start));
+        read.map_err(|error| SegmentError::io(&path, error))?;
+        let LogIndex { term, index } = manifest.index;
+        let is_it = Checkpoint::head(manifest.incarnation, term, index) == head;
+        // Another may have the same offset: entries without an effect that counts lie between.
+        if !is_it || reader.len()? != reader.start() + frame_bytes(payload) {
+            let what = "it is the checkpoint of another moment";
+            return Err(SegmentError::Foreign { path, what });
+        }
+        Ok((path, start + before as u64))
+    }
+
+    fn path(&self, offset: u64) -> PathBuf {
+        self.dir.join(format!("{offset:016x}{EXTENSION}"))
     }
 
     /// The tables of the checkpoints that are kept; none if one of them cannot be read.
@@ -221,15 +298,29 @@ impl Checkpoint {
     /// tables and the archive's manifest, each with its length before it; the engine.
     fn encode(&self) -> Bytes {
         let mut bytes = BytesMut::new();
-        bytes.put_u64_le(self.incarnation);
-        bytes.put_u64_le(self.index.term);
-        bytes.put_u64_le(self.index.index);
+        let LogIndex { term, index } = self.index;
+        bytes.put_slice(&Self::head(self.incarnation, term, index));
         bytes.put_u64_le(self.tables.len() as u64);
         self.tables.iter().for_each(|table| bytes.put_u64_le(table.0));
         bytes.put_u64_le(self.archive.len() as u64);
         bytes.put_slice(&self.archive);
         bytes.put_slice(&self.engine);
         bytes.freeze()
+    }
+
+    /// What is encoded first.
+    fn head(incarnation: u64, term: u64, index: u64) -> [u8; 24] {
+        let mut head = [0; 24];
+        for (bytes, number) in head.chunks_exact_mut(8).zip([incarnation, term, index]) {
+            bytes.copy_from_slice(&number.to_le_bytes());
+        }
+        head
+    }
+
+    /// Where in what is encoded the engine begins, which is the last.
+    fn engine_begins(tables: usize, archive: usize) -> usize {
+        let numbers = 5 + tables;
+        numbers * 8 + archive
     }
 
     fn decode(mut bytes: Bytes) -> Option<Self> {

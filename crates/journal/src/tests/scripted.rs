@@ -3,13 +3,13 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use catga_core::{Fault, NodeName};
-use catga_host::TokioHost;
+use catga_host::{Host, TokioHost};
 use futures_util::FutureExt;
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Applier, Delivered, Guarantees, Leadership, Log, LogIndex, LogSnapshot, Refusal,
-    Replica, ReplicaApplier, ReplicaOptions, Role, Survives,
+    AppendError, Applier, Delivered, Guarantees, Leadership, Log, LogIndex, LogSnapshot, Pieces,
+    Refusal, Replica, ReplicaApplier, ReplicaOptions, Role, Survives,
 };
 
 /// A log of one node that answers appends as a test says, and acknowledges the others.
@@ -20,7 +20,8 @@ pub(crate) struct Scripted {
 }
 
 struct Inner {
-    applier: ReplicaApplier,
+    /// None while a snapshot is installed.
+    applier: Option<ReplicaApplier>,
     script: VecDeque<Step>,
     /// Left in doubt and not delivered.
     withheld: Vec<Bytes>,
@@ -39,10 +40,17 @@ pub(crate) enum Step {
 }
 
 pub(crate) async fn scripted(options: ReplicaOptions) -> Arc<Replica<Scripted>> {
+    scripted_on(Arc::new(TokioHost::current()), options).await.unwrap()
+}
+
+pub(crate) async fn scripted_on(
+    host: Arc<dyn Host>,
+    options: ReplicaOptions,
+) -> Result<Arc<Replica<Scripted>>, Fault> {
     let open = async |applier| {
         Ok(Scripted {
             inner: Mutex::new(Inner {
-                applier,
+                applier: Some(applier),
                 script: VecDeque::new(),
                 withheld: Vec::new(),
                 delivered: Vec::new(),
@@ -52,7 +60,7 @@ pub(crate) async fn scripted(options: ReplicaOptions) -> Arc<Replica<Scripted>> 
             term: watch::Sender::new(1),
         })
     };
-    Replica::open(Arc::new(TokioHost::current()), options, open).await.unwrap()
+    Replica::open(host, options, open).await
 }
 
 impl Scripted {
@@ -94,36 +102,53 @@ impl Scripted {
     pub(crate) fn apply(&self, entries: &[Delivered]) -> Result<(), Fault> {
         let mut inner = self.inner.lock().unwrap();
         inner.delivered.extend_from_slice(entries);
-        inner.applier.apply(entries)
+        inner.applier().apply(entries)
     }
 
     pub(crate) fn snapshot(&self) -> LogSnapshot {
-        let pending = self.inner.lock().unwrap().applier.snapshot().unwrap();
+        let pending = self.inner.lock().unwrap().applier().snapshot().unwrap();
         pending.build().now_or_never().unwrap().unwrap()
     }
 
     /// Makes a checkpoint of what was delivered so far.
     pub(crate) async fn checkpoint(&self) -> Result<LogSnapshot, Fault> {
-        let pending = self.inner.lock().unwrap().applier.snapshot()?;
+        let pending = self.inner.lock().unwrap().applier().snapshot()?;
         pending.build().await
     }
 
     pub(crate) fn applied(&self) -> Option<LogIndex> {
-        self.inner.lock().unwrap().applier.applied()
+        self.inner.lock().unwrap().applier().applied()
+    }
+
+    pub(crate) fn pieces(&self) -> Arc<dyn Pieces> {
+        self.inner.lock().unwrap().applier().pieces().expect("a replica on disk")
     }
 
     pub(crate) fn install(&self, snapshot: LogSnapshot) -> Result<(), Fault> {
-        self.inner.lock().unwrap().applier.install(snapshot)
+        let mut inner = self.inner.lock().unwrap();
+        inner.applier().install(snapshot).now_or_never().unwrap()
+    }
+
+    /// As [`install`](Self::install), where it waits for a disk.
+    pub(crate) async fn take_over(&self, snapshot: LogSnapshot) -> Result<(), Fault> {
+        let mut applier = self.inner.lock().unwrap().applier.take().expect("no other runs");
+        let installed = applier.install(snapshot).await;
+        self.inner.lock().unwrap().applier = Some(applier);
+        installed
     }
 }
 
 impl Inner {
+    fn applier(&mut self) -> &mut ReplicaApplier {
+        self.applier.as_mut().expect("no snapshot is being installed")
+    }
+
     fn deliver(&mut self, entry: Bytes) -> Result<LogIndex, Fault> {
-        let last = self.applier.applied().unwrap_or_default();
+        let last = self.applier().applied().unwrap_or_default();
         let index = LogIndex { term: 1, index: last.index + 1 };
         let delivered = Delivered { index, entry };
         self.delivered.push(delivered.clone());
-        self.applier.apply(&[delivered])?;
+        self.applier().apply(&[delivered])?;
         Ok(index)
     }
 }
@@ -154,7 +179,7 @@ impl Log for Scripted {
     }
 
     async fn read_index(&self) -> Result<LogIndex, Fault> {
-        Ok(self.inner.lock().unwrap().applier.applied().unwrap_or_default())
+        Ok(self.inner.lock().unwrap().applier().applied().unwrap_or_default())
     }
 
     fn leadership(&self) -> Leadership {

@@ -254,7 +254,7 @@ impl LogHarness for Toy {
             upto.index += 1;
         }
         let applier = cluster.nodes[node].applier.as_mut().unwrap();
-        applier.install(snapshot).unwrap();
+        applier.install(snapshot).now_or_never().unwrap().unwrap();
     }
 }
 
