@@ -178,15 +178,14 @@ impl Client {
         }
         // In doubt until it is answered, also if this task ends before that.
         self.pending.push_back((action.clone(), sent + 1));
+        self.ledger.lock().exercised.unanswered += 1;
         let deadline = Duration::from_millis(self.dice.u64(300..5_000));
         let answer = match &action {
             Action::Create(product) => self.create(node, product, deadline).await,
             Action::Cancel { product, key } => self.cancel(node, product, key, deadline).await,
         };
-        let Some(replied) = answer else {
-            self.ledger.lock().exercised.unanswered += 1;
-            return Ok(());
-        };
+        let Some(replied) = answer else { return Ok(()) };
+        self.ledger.lock().exercised.unanswered -= 1;
         self.answered(&action, replied, sent, node.place())
     }
 
