@@ -51,7 +51,7 @@ pub struct Exercised {
     pub slow_disks: u64,
     /// Starts from a checkpoint.
     pub from_checkpoint: u64,
-    /// Starts on a log whose beginning was gone.
+    /// Starts of a lone node on a log whose beginning was gone.
     pub from_purged_log: u64,
     /// Writes that a loss of power took in part.
     pub torn_writes: u64,
@@ -88,6 +88,8 @@ pub struct ClusterExercised {
     pub clock_steps: u64,
     /// Links that became slow.
     pub late_links: u64,
+    /// Nodes that the log reached no more, so that they took over the state of another.
+    pub taken_over: u64,
 }
 
 impl Exercised {
@@ -114,7 +116,6 @@ impl Exercised {
             ("failed syncs", self.failed_syncs),
             ("slow disks", self.slow_disks),
             ("starts from a checkpoint", self.from_checkpoint),
-            ("starts on a purged log", self.from_purged_log),
             ("torn writes", self.torn_writes),
             ("lost writes", self.lost_writes),
             ("lost names", self.lost_names),
@@ -132,9 +133,12 @@ impl Exercised {
             ("broken links", cluster.resets),
             ("clock steps", cluster.clock_steps),
             ("slow links", cluster.late_links),
+            ("states taken over", cluster.taken_over),
         ];
+        let alone = [("starts on a purged log", self.from_purged_log)];
         let is_cluster = cluster != ClusterExercised::default();
-        one.into_iter().chain(several.into_iter().filter(|_| is_cluster)).collect()
+        let rest = if is_cluster { &several[..] } else { &alone };
+        one.iter().chain(rest).copied().collect()
     }
 
     /// The names of what never happened.
@@ -234,6 +238,7 @@ impl AddAssign for ClusterExercised {
             resets,
             clock_steps,
             late_links,
+            taken_over,
         } = other;
         self.forwarded += forwarded;
         self.leaders += leaders;
@@ -245,5 +250,6 @@ impl AddAssign for ClusterExercised {
         self.resets += resets;
         self.clock_steps += clock_steps;
         self.late_links += late_links;
+        self.taken_over += taken_over;
     }
 }

@@ -7,10 +7,10 @@
 
 use catga_sim::{Nodes, Plan, Planted, run};
 
-fn is_caught(bug: Planted) {
+fn is_caught(bug: Planted, nodes: Nodes, ticks: u64) {
     let caught = (1..=200).find_map(|seed| {
         // A bug may well end in a panic, which is told as well as any other way.
-        let plan = Plan { seed, nodes: Nodes::One, ticks: 3_000, bug: Some(bug), lines: false };
+        let plan = Plan { seed, nodes, ticks, bug: Some(bug), lines: false };
         let run = std::panic::catch_unwind(|| run(plan));
         match run {
             Ok(run) => run.violation.map(|violation| (seed, violation.to_string())),
@@ -23,15 +23,35 @@ fn is_caught(bug: Planted) {
 
 #[test]
 fn acknowledging_before_the_sync_is_caught() {
-    is_caught(Planted::AckBeforeSync);
+    is_caught(Planted::AckBeforeSync, Nodes::One, 3_000);
 }
 
 #[test]
 fn a_torn_tail_that_is_accepted_is_caught() {
-    is_caught(Planted::TornTailAccepted);
+    is_caught(Planted::TornTailAccepted, Nodes::One, 3_000);
 }
 
 #[test]
 fn a_checkpoint_that_is_not_synced_is_caught() {
-    is_caught(Planted::CheckpointNotSynced);
+    is_caught(Planted::CheckpointNotSynced, Nodes::One, 3_000);
+}
+
+#[test]
+fn acknowledging_before_a_quorum_is_caught() {
+    is_caught(Planted::AckBeforeQuorum, Nodes::Three, 6_000);
+}
+
+#[test]
+fn a_read_index_without_a_quorum_is_caught() {
+    is_caught(Planted::ReadIndexUnconfirmed, Nodes::Three, 6_000);
+}
+
+#[test]
+fn leading_on_in_the_old_term_after_a_restart_is_caught() {
+    is_caught(Planted::LeaderRestore, Nodes::Three, 6_000);
+}
+
+#[test]
+fn a_snapshot_that_forgets_what_counted_is_caught() {
+    is_caught(Planted::DedupNotInSnapshot, Nodes::Three, 6_000);
 }

@@ -64,6 +64,13 @@ impl<S: State> Engine<S> {
         }
     }
 
+    /// Forgets which ids and keys have counted: a bug on purpose.
+    #[cfg(feature = "planted")]
+    pub fn forget_what_counted(&mut self) {
+        self.sessions = Sessions::default();
+        self.keys = Keys::default();
+    }
+
     /// Decides every effect of the entry in order; each sees what those before it did.
     ///
     /// `raw` are the entry's bytes as they stand in the log, for [`hash`](Self::hash). `out` is

@@ -116,8 +116,25 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// equal offsets must have equal hashes.
     fn rolling_hash(&self) -> (Offset, u64);
 
+    /// What the state on disk rests on; nothing for a journal in memory.
+    fn foundation(&self) -> Foundation {
+        Foundation::default()
+    }
+
     /// Answers what is pending and lets go of the log.
     fn shutdown(&self) -> BoxFuture<'_, ()>;
+}
+
+/// What the state of a journal on disk rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Foundation {
+    /// The offset of the checkpoint that this life of the process began with; zero for none.
+    pub started_at: Offset,
+    /// The offset of the newest durable checkpoint: a restart applies what lies above it again.
+    pub checkpoint: Offset,
+    /// How often, in this life, the state of another node took the place of the own one.
+    pub taken_over: u64,
 }
 
 /// A verdict with what it needs to be acted on.

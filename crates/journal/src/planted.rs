@@ -19,11 +19,13 @@ pub enum Planted {
     LeaderRestore,
     /// A read index is given without asking a quorum whether its node still leads.
     ReadIndexUnconfirmed,
+    /// A snapshot does not hold which ids and keys have counted.
+    DedupNotInSnapshot,
 }
 
 impl Planted {
     /// Each of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AckBeforeSync,
         Self::VoteAroundAppends,
         Self::TornTailAccepted,
@@ -31,6 +33,7 @@ impl Planted {
         Self::AckBeforeQuorum,
         Self::LeaderRestore,
         Self::ReadIndexUnconfirmed,
+        Self::DedupNotInSnapshot,
     ];
 
     /// True if this thread is to have it.

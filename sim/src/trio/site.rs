@@ -28,6 +28,10 @@ pub(super) struct Site {
     life: Arc<Mutex<Life>>,
     /// Its commands that were acknowledged while it did not lead.
     forwarded: Arc<AtomicU64>,
+    /// In how many lives it began with a checkpoint.
+    from_checkpoint: AtomicU64,
+    /// How often it took over the state of another.
+    taken_over: AtomicU64,
 }
 
 #[derive(Default)]
@@ -52,7 +56,14 @@ impl Site {
         let disk = SimDisk::new(seed);
         disk.set_sync_time(tuning.sync_time.clone());
         let host = VirtualHost::in_network(seed, disk, network, &name(number));
-        Self { number, host, life: Arc::default(), forwarded: Arc::default() }
+        Self {
+            number,
+            host,
+            life: Arc::default(),
+            forwarded: Arc::default(),
+            from_checkpoint: AtomicU64::new(0),
+            taken_over: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn name(&self) -> String {
@@ -90,6 +101,7 @@ impl Site {
             true => self.host.power_cut().await,
             false => self.host.crash().await,
         }
+        self.note_life();
         let former = {
             let mut life = lock(&self.life);
             let troubled = life.troubled;
@@ -174,7 +186,19 @@ impl Site {
         }
     }
 
+    /// Counts what the life that is about to end went through.
+    fn note_life(&self) {
+        let Some(journal) = self.journal() else { return };
+        let foundation = journal.foundation();
+        let began = u64::from(foundation.started_at > Offset::ZERO);
+        self.from_checkpoint.fetch_add(began, Ordering::Relaxed);
+        self.taken_over.fetch_add(foundation.taken_over, Ordering::Relaxed);
+    }
+
     pub(super) fn count(&self, exercised: &mut Exercised) {
+        self.note_life();
+        exercised.from_checkpoint += self.from_checkpoint.load(Ordering::Relaxed);
+        exercised.cluster.taken_over += self.taken_over.load(Ordering::Relaxed);
         exercised.cluster.forwarded += self.forwarded.load(Ordering::Relaxed);
     }
 

@@ -50,6 +50,8 @@ pub(super) fn begin(shared: &Arc<Shared>) -> Result<PendingSnapshot, Fault> {
     state.frozen.push(history);
     state.frozen_heads.push(changed);
     let engine = state.engine.checkpoint_with(&MemoryState::new());
+    #[cfg(feature = "planted")]
+    let engine = planted(engine, state.engine.limits());
     let job = Job { engine, index, offset, bytes: disk.begin() };
     let (done, written) = oneshot::channel();
     let (host, shared) = (Arc::clone(&disk.host), Arc::clone(shared));
@@ -63,6 +65,17 @@ pub(super) fn begin(shared: &Arc<Shared>) -> Result<PendingSnapshot, Fault> {
         let gone = || Fault::internal("the checkpoint was given up");
         written.await.unwrap_or_else(|_| Err(gone()))
     }))
+}
+
+/// The engine as a checkpoint writes it down with a bug on purpose.
+#[cfg(feature = "planted")]
+fn planted(engine: Bytes, limits: catga_engine::Limits) -> Bytes {
+    if !crate::planted::Planted::DedupNotInSnapshot.is_here() {
+        return engine;
+    }
+    let mut engine = catga_engine::Engine::restore(&engine, limits).expect("it was just written");
+    engine.forget_what_counted();
+    engine.checkpoint().into()
 }
 
 /// Writes everything that was set aside, up to what the job says.

@@ -13,7 +13,7 @@ use super::{DiskOptions, ReplicaOptions};
 use crate::heads::Heads;
 use crate::history::History;
 use crate::stored::{Checkpoint, Checkpoints, Manifest, Staging, Stored, storage_fault};
-use crate::{Delivered, LogIndex};
+use crate::{Delivered, Foundation, LogIndex};
 
 /// The disk of a replica, and how much was applied since it was last brought up to date.
 #[derive(Debug)]
@@ -25,6 +25,9 @@ pub(super) struct Disk {
     pub(super) staging: Arc<Staging>,
     /// What the newest durable checkpoint is, for other nodes.
     newest: Mutex<Option<Manifest>>,
+    started_at: Offset,
+    /// How often the state of another node took the place of everything.
+    taken_over: AtomicU64,
     /// One checkpoint is written or taken over at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
     /// Bytes of entries applied in this life of the process.
@@ -88,7 +91,9 @@ pub(super) async fn open(host: &Arc<dyn Host>, options: &ReplicaOptions) -> Resu
         host: Arc::clone(host),
         staging: Arc::new(Staging::new(checkpoints.clone())),
         checkpoints,
+        started_at: newest.as_ref().map_or(Offset::ZERO, Manifest::offset),
         newest: Mutex::new(newest),
+        taken_over: AtomicU64::new(0),
         options: disk_options.clone(),
         turn: tokio::sync::Mutex::default(),
         applied_bytes: AtomicU64::new(0),
@@ -164,6 +169,15 @@ impl Disk {
         let bytes = self.begin();
         self.lock().done.clear();
         self.done(manifest, bytes);
+        self.taken_over.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn foundation(&self) -> Foundation {
+        Foundation {
+            started_at: self.started_at,
+            checkpoint: self.newest().map_or(Offset::ZERO, |newest| newest.offset()),
+            taken_over: self.taken_over.load(Ordering::Relaxed),
+        }
     }
 
     /// What the newest durable checkpoint is.

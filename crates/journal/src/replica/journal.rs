@@ -8,10 +8,11 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 use super::batcher::Queued;
+use super::disk::Disk;
 use super::{Replica, faults, reading};
 use crate::{
-    Counted, Filter, Guarantees, Journal, Leadership, Log, Page, Pending, RecordedOutcome,
-    Watermark,
+    Counted, Filter, Foundation, Guarantees, Journal, Leadership, Log, Page, Pending,
+    RecordedOutcome, Watermark,
 };
 
 impl<L: Log> Journal for Replica<L> {
@@ -123,6 +124,10 @@ impl<L: Log> Journal for Replica<L> {
     fn rolling_hash(&self) -> (Offset, u64) {
         let hash = self.shared.read(|state| (state.engine.offset(), state.engine.hash()));
         hash.unwrap_or_default()
+    }
+
+    fn foundation(&self) -> Foundation {
+        self.shared.disk.as_ref().map(Disk::foundation).unwrap_or_default()
     }
 
     /// What still waits for an entry is refused; what is on its way is answered by the log, and
