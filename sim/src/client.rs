@@ -333,7 +333,7 @@ impl Client {
             _ => (ReadLevel::Linearizable, None),
         };
         // A node that has only shown the order need not know of its cancellation yet.
-        let expected = match (level, seen) {
+        let mut expected = match (level, seen) {
             (ReadLevel::Local, None) => sent.shown_by(node.place()),
             _ => sent,
         };
@@ -342,7 +342,13 @@ impl Client {
         match answer {
             None | Some(Err(Failure::Fault(_))) => Ok(()),
             Some(Ok(order)) => {
-                self.ledger.lock().exercised.read(level, seen);
+                let mut known = self.ledger.lock();
+                known.exercised.read(level, seen);
+                if !expected.is_cancelled() {
+                    // Somebody may have asked for that since.
+                    let now = known.orders.get(product).cloned().unwrap_or_default();
+                    expected.cancels = now.cancels.into_keys().map(|key| (key, None)).collect();
+                }
                 expected.check(&order)
             }
             Some(Err(Failure::Domain(refusal))) => {

@@ -90,6 +90,10 @@ pub struct ClusterExercised {
     pub late_links: u64,
     /// Nodes that the log reached no more, so that they took over the state of another.
     pub taken_over: u64,
+    /// Bits that a disk lost of a node's history.
+    pub flipped_bits: u64,
+    /// Parts of a history that another node mended.
+    pub mended: u64,
 }
 
 impl Exercised {
@@ -134,6 +138,8 @@ impl Exercised {
             ("clock steps", cluster.clock_steps),
             ("slow links", cluster.late_links),
             ("states taken over", cluster.taken_over),
+            ("flipped bits", cluster.flipped_bits),
+            ("mended histories", cluster.mended),
         ];
         let alone = [("starts on a purged log", self.from_purged_log)];
         let is_cluster = cluster != ClusterExercised::default();
@@ -239,6 +245,8 @@ impl AddAssign for ClusterExercised {
             clock_steps,
             late_links,
             taken_over,
+            flipped_bits,
+            mended,
         } = other;
         self.forwarded += forwarded;
         self.leaders += leaders;
@@ -251,5 +259,7 @@ impl AddAssign for ClusterExercised {
         self.clock_steps += clock_steps;
         self.late_links += late_links;
         self.taken_over += taken_over;
+        self.flipped_bits += flipped_bits;
+        self.mended += mended;
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use catga_core::Offset;
+use catga_core::{FaultCode, Offset};
 use catga_journal::{Filter, Journal};
 
 use crate::Violation;
@@ -11,7 +11,10 @@ pub(crate) async fn check_history(journal: &dyn Journal) -> Result<(), Violation
     let (mut after, mut last) = (Offset::ZERO, Offset::ZERO);
     loop {
         let page = journal.page(after, &Filter::All, 512).await;
-        let page = page.map_err(|fault| Violation::Contradiction(fault.to_string()))?;
+        let page = page.map_err(|fault| match fault.code() {
+            FaultCode::HistoryDamaged => Violation::Damaged(fault.to_string()),
+            _ => Violation::Contradiction(fault.to_string()),
+        })?;
         for event in &page.events {
             let position = event.meta.position.offset;
             let version = versions.entry(event.meta.stream.as_str().to_owned()).or_default();

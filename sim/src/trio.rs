@@ -16,7 +16,7 @@ use std::time::Duration;
 use catga::ReadLevel;
 use catga::prelude::*;
 use catga_host::{Host, timeout};
-use catga_journal::planted;
+use catga_journal::{Journal, planted};
 use catga_testkit::VirtualHost;
 use catga_testkit::network::SimNetwork;
 use fastrand::Rng;
@@ -237,10 +237,24 @@ impl Trio {
         }
         for site in &*self.sites {
             if let Some(journal) = site.journal() {
-                check_history(&*journal).await?;
+                self.check_history(&*journal).await?;
             }
         }
         Ok(())
+    }
+
+    /// Checks the history of a node, once what its disk lost is mended.
+    async fn check_history(&self, journal: &dyn Journal) -> Result<(), Violation> {
+        let checked = async {
+            loop {
+                match check_history(journal).await {
+                    Err(Violation::Damaged(_)) => self.host.sleep(Duration::from_millis(10)).await,
+                    checked => return checked,
+                }
+            }
+        };
+        let not_mended = |_| Err(Violation::NotServing("its history is not mended".to_owned()));
+        timeout(&*self.host, SERVE_WAIT, checked).await.unwrap_or_else(not_mended)
     }
 
     fn report(&self, verdict: Result<(), Violation>) -> Run {

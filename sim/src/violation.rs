@@ -17,6 +17,9 @@ pub enum Violation {
     /// The journal says two things of one position (I3, I8).
     #[error("the journal contradicts itself: {0}")]
     Contradiction(String),
+    /// A part of the history cannot be read, and another node is asked for it.
+    #[error("damaged: {0}")]
+    Damaged(String),
     /// A node did not start on what a machine was left with (I14).
     #[error("it does not start: {0}")]
     NoStart(String),

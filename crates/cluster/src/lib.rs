@@ -40,6 +40,7 @@ mod founding;
 mod joining;
 mod link;
 mod member;
+mod mending;
 mod network;
 mod no_peers;
 mod opening;

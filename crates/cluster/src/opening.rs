@@ -76,7 +76,10 @@ pub(crate) async fn open_journal(
         None => Arc::new(NoPeers),
     };
     let ground = Arc::new(OnDisk { log: log.clone(), dir: dir.clone(), links });
-    let disk = DiskOptions::new(dir.files(), dir.journal()).with_pace(pace);
+    let mut disk = DiskOptions::new(dir.files(), dir.journal()).with_pace(pace);
+    if ground.links.is_some() {
+        disk = disk.with_mending();
+    }
     let replica = replica.with_incarnation(incarnation).with_disk(disk);
     let opened = Replica::open(Arc::clone(host), replica, async |applier| {
         let snapshots = SnapshotFiles::open(host, dir.files(), dir.snapshots(), applier.applied());

@@ -21,6 +21,8 @@ pub struct Options {
     pub snapshot_timeout: Duration,
     /// How many bytes of a snapshot are sent at once.
     pub snapshot_part_bytes: usize,
+    /// How often a file of the history is read to see that its disk has lost nothing of it.
+    pub scrub_interval: Duration,
     /// The largest entry that is taken.
     pub entry_bytes_max: usize,
     /// How many appends may wait for their answers at once.
@@ -39,6 +41,8 @@ impl Options {
             answer_timeout: Duration::from_secs(2),
             snapshot_timeout: Duration::from_secs(5),
             snapshot_part_bytes: 1 << 20,
+            // 64 MiB each: a day for half a terabyte.
+            scrub_interval: Duration::from_secs(10),
             entry_bytes_max: 16 << 20,
             pending_max: 4096,
         }

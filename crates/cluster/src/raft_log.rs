@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::answers::{self, Next};
 use crate::batch::log_index;
 use crate::config::raft_config;
+use crate::mending::Mender;
 use crate::reads::{RETRY_AFTER, Reads};
 use crate::serving::RaftServe;
 use crate::shipping::{self, SnapshotShipping};
@@ -37,6 +38,7 @@ pub struct RaftLog {
     pub(crate) peers: Arc<dyn Peers>,
     tasks: Tasks,
     shipping: Arc<dyn SnapshotShipping>,
+    mender: Option<Arc<Mender>>,
     pub(crate) options: Options,
     /// One permit for each append that may wait: beyond that, callers are refused, so that a
     /// leader without a quorum does not collect entries.
@@ -82,6 +84,7 @@ impl RaftLog {
         let config = Arc::new(raft_config(&options).map_err(OpenError::Options)?);
         let Store { log, snapshots, ground } = store;
         let shipping = shipping::of(host, &options, &*applier);
+        let mender = applier.mending().map(|mending| Mender::new(host, mending, &options));
         let machine = Machine::new(host, applier, snapshots);
         let tasks = Tasks::of(host);
         let (opened, open) = oneshot::channel();
@@ -89,11 +92,12 @@ impl RaftLog {
         let run = {
             let (tasks, seed) = (tasks.clone(), options.seed);
             let (peers, options) = (Arc::clone(&peers), options.clone());
-            let shipping = Arc::clone(&shipping);
+            let (shipping, mender) = (Arc::clone(&shipping), mender.clone());
             async move {
                 // However the thread ends, nothing of the node goes on.
                 let tasks = EndOnDrop(tasks, Arc::clone(&shipping));
-                let start = Box::pin(start(config, options, peers, log, machine, shipping));
+                let start = start(config, options, peers, log, machine, (shipping, mender));
+                let start = Box::pin(start);
                 let started = tasks.0.scope(Rt::seeded(seed, start)).await;
                 let runs = started.is_ok();
                 if opened.send(started).is_ok() && runs {
@@ -112,6 +116,7 @@ impl RaftLog {
             peers,
             tasks,
             shipping,
+            mender,
             room: Semaphore::new(options.pending_max),
             options,
             stopped: AtomicBool::new(false),
@@ -193,6 +198,7 @@ impl RaftLog {
     fn end(&self) {
         self.tasks.abort();
         self.shipping.stop();
+        self.mender.iter().for_each(|mender| mender.stop());
         drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 

@@ -8,6 +8,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{Fatal, RaftError};
 use tokio::sync::mpsc;
 
+use crate::mending::Mender;
 use crate::reads::Reads;
 use crate::shipping::SnapshotShipping;
 use crate::succession::{self, Asked};
@@ -23,6 +24,7 @@ struct Parts {
     me: NodeId,
     peers: Arc<dyn Peers>,
     shipping: Arc<dyn SnapshotShipping>,
+    mender: Option<Arc<Mender>>,
     reads: Reads,
     /// What others say of the leader, which decides here as well.
     asked: mpsc::Sender<Asked>,
@@ -33,11 +35,11 @@ impl RaftServe {
         raft: Raft,
         me: NodeId,
         peers: Arc<dyn Peers>,
-        shipping: Arc<dyn SnapshotShipping>,
+        (shipping, mender): (Arc<dyn SnapshotShipping>, Option<Arc<Mender>>),
         reads: Reads,
         asked: mpsc::Sender<Asked>,
     ) -> Self {
-        Self(Arc::new(Parts { raft, me, peers, shipping, reads, asked }))
+        Self(Arc::new(Parts { raft, me, peers, shipping, mender, reads, asked }))
     }
 }
 
@@ -61,6 +63,10 @@ impl Serve for RaftServe {
                     Topic::Snapshot,
                     Kind::SnapshotPart | Kind::SnapshotOffer | Kind::SnapshotPiece,
                 ) => parts.snapshot(from, request).await,
+                (Topic::Snapshot, Kind::HistoryAsk) => match &parts.mender {
+                    Some(mender) => mender.serve(request).await,
+                    None => Err("this node keeps no history on disk".to_owned()),
+                },
                 (topic, kind) => Err(format!("{kind} does not belong to the topic {topic:?}")),
             }
         })

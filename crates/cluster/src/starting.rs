@@ -5,6 +5,7 @@ use openraft::storage::RaftLogStorage;
 use openraft::{AsyncRuntime, Config};
 use tokio::sync::mpsc;
 
+use crate::mending::Mender;
 use crate::network::PeerNetwork;
 use crate::reads::Reads;
 use crate::serving::RaftServe;
@@ -25,7 +26,7 @@ pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(
     peers: Arc<dyn Peers>,
     log: S,
     machine: Machine,
-    shipping: Arc<dyn SnapshotShipping>,
+    (shipping, mender): (Arc<dyn SnapshotShipping>, Option<Arc<Mender>>),
 ) -> Result<Started, Fatal<TypeConfig>> {
     let me = options.id;
     let network = PeerNetwork {
@@ -39,7 +40,11 @@ pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(
     let (ask, asked) = mpsc::channel(succession::ASKED_MAX);
     let (of, within) = (raft.clone(), options.election_timeout);
     drop(Rt::spawn(succession::watch(of, me, Arc::clone(&peers), asked, within)));
-    let serve = RaftServe::new(raft.clone(), me, peers, shipping, reads.clone(), ask);
+    if let Some(mender) = &mender {
+        mender.start(&raft, Arc::clone(&peers));
+    }
+    let brought = (shipping, mender);
+    let serve = RaftServe::new(raft.clone(), me, peers, brought, reads.clone(), ask);
     Ok(Started { raft, reads, serve })
 }
 

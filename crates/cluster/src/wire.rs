@@ -5,6 +5,7 @@
 //! Nothing that a peer can send makes a decoder panic, recurse or reserve more than it was sent.
 
 mod append;
+mod history;
 mod pieces;
 mod read_index;
 mod snapshot;
@@ -19,6 +20,9 @@ use std::fmt;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 pub(crate) use self::append::{append, append_answer, read_append, read_append_answer};
+pub(crate) use self::history::{
+    HistoryAsk, history_ask, history_part, read_history_ask, read_history_part,
+};
 pub(crate) use self::pieces::{
     Offer, PieceAnswer, PiecePart, read_snapshot_offer, read_snapshot_piece,
     read_snapshot_piece_answer, snapshot_offer, snapshot_piece, snapshot_piece_answer,
@@ -66,10 +70,12 @@ pub(crate) enum Kind {
     Adopted = 19,
     Join = 20,
     JoinAnswer = 21,
+    HistoryAsk = 22,
+    HistoryPart = 23,
 }
 
 impl Kind {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 23] = [
         Self::Append,
         Self::AppendAnswer,
         Self::Vote,
@@ -91,6 +97,8 @@ impl Kind {
         Self::SnapshotOffer,
         Self::SnapshotPiece,
         Self::SnapshotPieceAnswer,
+        Self::HistoryAsk,
+        Self::HistoryPart,
     ];
 
     /// What a message says that it is.
@@ -128,6 +136,8 @@ impl fmt::Display for Kind {
             Self::SnapshotOffer => "the offer of a snapshot",
             Self::SnapshotPiece => "a part of a piece of a snapshot",
             Self::SnapshotPieceAnswer => "what is wanted of a snapshot",
+            Self::HistoryAsk => "a request for a part of the history",
+            Self::HistoryPart => "a part of the history",
         })
     }
 }

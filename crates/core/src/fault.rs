@@ -119,6 +119,8 @@ codes! {
     Contention = "contention", Unavailable, NotExecuted;
     /// A projection panicked, and reading it is refused.
     ProjectionQuarantined = "projection-quarantined", Unavailable, NotExecuted;
+    /// What is asked for is damaged on this node, which fetches it from another.
+    HistoryDamaged = "history-damaged", Unavailable, NotExecuted;
     /// Another node leads, and this one could not pass the command on.
     NotLeader = "not-leader", Unavailable, NotExecuted;
     /// The log does not take entries now.

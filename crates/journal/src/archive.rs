@@ -10,7 +10,9 @@
 
 mod append;
 pub(crate) mod arriving;
+mod damage;
 mod manifest;
+mod mend;
 mod places;
 mod read;
 mod records;
@@ -35,6 +37,7 @@ use self::shared::Shared;
 use self::tail::Tail;
 use crate::segment::{FrameKind, SegmentError, frame_bytes};
 
+pub(crate) use self::damage::Damage;
 pub(crate) use self::manifest::{Manifest, TailEnd};
 pub(crate) use self::sealed::Sealed;
 pub(crate) use self::shared::segment_path;
@@ -46,17 +49,20 @@ const RECORD: FrameKind = FrameKind::OWNER;
 const PLACES: FrameKind = FrameKind(FrameKind::OWNER.0 + 1);
 
 /// How an archive is laid out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ArchiveOptions {
     /// A segment ends with the record by which its records' frames have this many bytes. The same
     /// on all nodes.
     pub(crate) segment_bytes: u64,
+    /// Who is told of damaged segments, and mends them. Where nobody does, an archive with one that
+    /// shows when it is opened is not opened.
+    pub(crate) damage: Option<Arc<Damage>>,
 }
 
 impl Default for ArchiveOptions {
     fn default() -> Self {
         // Few enough files in a large history; a tail that is read quickly at a start.
-        Self { segment_bytes: 64 << 20 }
+        Self { segment_bytes: 64 << 20, damage: None }
     }
 }
 
@@ -81,7 +87,7 @@ impl Archive {
     /// segment, and reads all of the last one.
     ///
     /// # Errors
-    /// When something of it is missing or damaged.
+    /// When something of it is missing or damaged, and nobody mends it.
     pub(crate) fn open(
         files: Arc<dyn Files>,
         dir: PathBuf,
@@ -91,9 +97,16 @@ impl Archive {
         let shared = Arc::new(Shared::new(files, dir, options));
         let manifest = Manifest::decode(manifest.clone());
         let manifest = manifest.ok_or_else(|| shared.foreign("its manifest cannot be read"))?;
-        manifest.sealed.iter().try_for_each(|sealed| sealed.check(&shared))?;
-        let tail = Tail::open(&shared, &manifest.tail)?;
-        Ok(Self { shared, sealed: Arc::new(manifest.sealed), tail })
+        let sealed = manifest.sealed.iter().map(|sealed| match sealed.check(&shared) {
+            Err(error) if shared.notes(sealed.first, &error) => Ok(*sealed),
+            checked => checked,
+        });
+        let sealed = sealed.collect::<Result<Vec<_>, _>>()?;
+        let tail = match Tail::open(&shared, &manifest.tail) {
+            Err(error) if shared.notes(manifest.tail.first, &error) => Tail::lost(&manifest.tail),
+            opened => opened?,
+        };
+        Ok(Self { shared, sealed: Arc::new(sealed), tail })
     }
 
     /// What [`open`](Self::open) needs to open it again.
@@ -116,10 +129,14 @@ impl Archive {
     /// # Errors
     /// When it is damaged, cannot be read, or there is none.
     pub(crate) fn read(&self, offset: Offset) -> Result<Bytes, SegmentError> {
-        match self.sealed_with(offset.0) {
-            Some(place) => self.sealed[place].read(&self.shared, offset.0),
-            None => self.tail.read(&self.shared, offset.0),
-        }
+        let (first, record) = match self.sealed_with(offset.0) {
+            Some(place) => {
+                let sealed = self.sealed[place];
+                (sealed.first, sealed.read(&self.shared, offset.0))
+            }
+            None => (self.tail.first, self.tail.read(&self.shared, offset.0)),
+        };
+        record.inspect_err(|error| _ = self.shared.notes(first, error))
     }
 
     /// All records after `offset`, in order, read in large pieces.

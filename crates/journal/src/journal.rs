@@ -135,6 +135,8 @@ pub struct Foundation {
     pub checkpoint: Offset,
     /// How often, in this life, the state of another node took the place of the own one.
     pub taken_over: u64,
+    /// How many damaged parts of the history, in this life, were mended by another node.
+    pub mended: u64,
 }
 
 /// A verdict with what it needs to be acted on.

@@ -43,7 +43,7 @@ pub use log::{
 };
 pub use memory_log::{LogLimits, MemoryLog};
 pub use pending::Pending;
-pub use pieces::{Incoming, Outgoing, PiecePlace, Pieces};
+pub use pieces::{HistoryPart, HistorySegment, Incoming, Mending, Outgoing, PiecePlace, Pieces};
 pub use replica::{CheckpointPace, DiskOptions, Replica, ReplicaApplier, ReplicaOptions};
 pub use stored::{DumpedEffect, FileReport, dump_history, verify_history};
 pub use watermark::{Reached, Watermark};

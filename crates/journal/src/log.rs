@@ -6,7 +6,7 @@ use bytes::Bytes;
 use catga_core::{Fault, NodeName};
 use catga_host::BoxFuture;
 
-use crate::Pieces;
+use crate::{Mending, Pieces};
 
 /// A durable total order of entries. An entry is opaque bytes.
 ///
@@ -136,6 +136,11 @@ pub trait Applier: Send + 'static {
     /// How the pieces of its snapshots are shipped, if these do not hold the state but name its
     /// pieces.
     fn pieces(&self) -> Option<Arc<dyn Pieces>> {
+        None
+    }
+
+    /// How what is damaged of its history is mended, where other nodes have it too.
+    fn mending(&self) -> Option<Arc<dyn Mending>> {
         None
     }
 }

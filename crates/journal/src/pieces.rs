@@ -78,3 +78,71 @@ pub struct PiecePlace {
     /// Which of its bytes.
     pub offset: u64,
 }
+
+/// Parts of an applier's history that were damaged on this node, as by a disk that lost a bit: no
+/// reader is given them, and another node has them whole.
+///
+/// Calls wait for the disk, so they belong on a thread that may block.
+///
+/// # Contract
+/// 1. What is damaged is [told](Self::damaged) until it is mended or a snapshot took its place.
+/// 2. What was mended has the same records as before, which a hash shows.
+/// 3. While something is damaged the rest is served, and commands go on.
+pub trait Mending: Send + Sync + 'static {
+    /// Ready once more was found damaged.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    fn noticed(&self) -> BoxFuture<'_, ()>;
+
+    /// Reads all of the first file that begins after the offset `after`, so that damage shows before
+    /// somebody needs what it was; with what it begins. None if there is none.
+    fn scrub(&self, after: u64) -> Option<u64>;
+
+    /// What is damaged here.
+    fn damaged(&self) -> Vec<HistorySegment>;
+
+    /// At most `bytes` bytes, from `offset` on, of what this node has of `segment`; none if it does
+    /// not have all of it.
+    ///
+    /// # Errors
+    /// When that cannot be read here either.
+    fn part(
+        &self,
+        segment: &HistorySegment,
+        offset: u64,
+        bytes: usize,
+    ) -> Result<Option<HistoryPart>, Fault>;
+
+    /// True if this node has the effects up to `last`, and a snapshot would bring them into its files.
+    fn is_behind(&self, last: u64) -> bool;
+
+    /// Begins to mend `segment` by a file of `length` bytes from another node, which is its only
+    /// piece. It is in its place when nothing more is wanted.
+    ///
+    /// # Errors
+    /// When storage failed.
+    fn mend(&self, segment: &HistorySegment, length: u64) -> Result<Box<dyn Incoming>, Fault>;
+}
+
+/// Effects that stand in one file of the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistorySegment {
+    /// The offset of the first.
+    pub first: u64,
+    /// The offset of the last.
+    pub last: u64,
+    /// The hash over them.
+    pub hash: u64,
+    /// True if the file gets no more, so that all of it must be the same.
+    pub is_sealed: bool,
+}
+
+/// What another node has of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryPart {
+    /// How many bytes all of it has there.
+    pub length: u64,
+    /// Those that were asked for.
+    pub bytes: Bytes,
+}

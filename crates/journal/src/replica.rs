@@ -11,6 +11,7 @@ mod disk;
 mod faults;
 mod install;
 mod journal;
+mod mending;
 mod options;
 mod pieces;
 mod reading;

@@ -6,6 +6,7 @@ mod incoming;
 mod manifest;
 mod outgoing;
 mod part;
+mod repair;
 mod staging;
 mod take_over;
 mod verify;
@@ -28,6 +29,7 @@ pub(crate) use self::checkpoint::{Checkpoint, Checkpoints};
 pub use self::dump::{DumpedEffect, dump_history};
 pub(crate) use self::manifest::Manifest;
 pub(crate) use self::outgoing::PiecesOut;
+pub(crate) use self::repair::Repair;
 pub(crate) use self::staging::Staging;
 pub use self::verify::{FileReport, verify_history};
 
@@ -45,7 +47,7 @@ impl Stored {
     }
 
     fn record(&self, offset: Offset) -> Result<Record, Fault> {
-        decode(offset, self.archive.read(offset).map_err(storage_fault)?)
+        decode(offset, self.archive.read(offset).map_err(|error| self.fault(error))?)
     }
 
     /// The answer of the effect at `offset`.
@@ -86,7 +88,7 @@ impl Stored {
         let mut page = Page { events: Vec::new(), upto: after };
         let mut looked_at = 0;
         for next in self.archive.records_after(after) {
-            let (offset, bytes) = next.map_err(storage_fault)?;
+            let (offset, bytes) = next.map_err(|error| self.fault(error))?;
             let record = decode(offset, bytes)?;
             looked_at += record.places.len().max(1);
             let position = Position { incarnation, partition: 0, offset };
@@ -97,6 +99,16 @@ impl Stored {
             }
         }
         Ok(page)
+    }
+
+    /// The fault of a record that could not be read.
+    #[cold]
+    fn fault(&self, error: SegmentError) -> Fault {
+        if error.is_damage() && self.archive.damage().is_some() {
+            let message = format!("{error}; another node is asked for it");
+            return Fault::new(FaultCode::HistoryDamaged, message);
+        }
+        storage_fault(error)
     }
 
     /// Makes the index anew from the archive, which has everything that it says.

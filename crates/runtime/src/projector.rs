@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use catga_core::{
-    DecodeError, EncodeError, Offset, Position, Projection, Quarantined, RecordedEvent, ViewCell,
-    panic_message,
+    DecodeError, EncodeError, FaultCode, Offset, Position, Projection, Quarantined, RecordedEvent,
+    ViewCell, panic_message,
 };
 use catga_host::{Host, Task, timeout};
 use catga_journal::{Filter, Journal, Watermark};
@@ -25,6 +25,9 @@ const CHUNK: usize = 64;
 /// How long a stopping node waits for the last checkpoints: time for some gigabytes. What is not
 /// written by then is folded again at the next start.
 const LAST_WAIT: Duration = Duration::from_secs(10);
+
+/// How long a projection waits for what is damaged and being fetched from another node.
+const MENDING_WAIT: Duration = Duration::from_millis(100);
 
 /// All projections of a node.
 #[derive(Debug, Default)]
@@ -133,6 +136,9 @@ impl Projector {
                             return;
                         }
                     }
+                }
+                Err(fault) if fault.code() == FaultCode::HistoryDamaged => {
+                    host.sleep(MENDING_WAIT).await;
                 }
                 Err(fault) => {
                     let position = Position {

@@ -18,6 +18,8 @@ pub(super) struct Nemesis<'a> {
     dice: Rng,
     /// How many milliseconds it leaves everybody alone, at most.
     calm: u64,
+    /// Whose disk loses bits: only one, as the others must have what it lost.
+    rotten: usize,
     /// What is made good again, and when.
     mending: Vec<(Duration, Mend)>,
 }
@@ -45,8 +47,8 @@ impl<'a> Nemesis<'a> {
     ) -> Self {
         network.set_latency(LATENCY);
         let mut dice = Rng::with_seed(seed);
-        let calm = dice.u64(100..1_000);
-        Self { sites: Arc::clone(sites), network, tuning, dice, calm, mending: Vec::new() }
+        let (calm, rotten) = (dice.u64(100..1_000), dice.usize(..NODES));
+        Self { sites: Arc::clone(sites), network, tuning, dice, calm, rotten, mending: Vec::new() }
     }
 
     /// How long it leaves everybody alone.
@@ -168,6 +170,10 @@ impl<'a> Nemesis<'a> {
                     self.later(now, 1..50, Mend::Latency);
                 }
             }
+            31 => {
+                let flipped = self.sites[self.rotten].flip_a_bit(&mut self.dice);
+                cluster.flipped_bits += u64::from(flipped);
+            }
             _ => {}
         }
         Ok(exercised)
@@ -209,7 +215,8 @@ impl<'a> Nemesis<'a> {
                 disk.set_capacity(u64::MAX >> 16);
                 disk.set_sync_time(self.tuning.sync_time.clone());
                 // What it did to a node that runs or starts shows now, or never.
-                let is_well = site.serves() && matches!(site.ended(), Ok(None));
+                let is_well =
+                    site.serves() && !site.is_doomed() && matches!(site.ended(), Ok(None));
                 if site.runs() && (!is_well || self.stands_still(number)) {
                     site.end(false).await;
                     site.start(self.tuning);

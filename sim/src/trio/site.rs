@@ -10,6 +10,7 @@ use catga_journal::{Journal, Role};
 use catga_testkit::VirtualHost;
 use catga_testkit::disk::SimDisk;
 use catga_testkit::network::SimNetwork;
+use fastrand::Rng;
 use order_cluster::service::Orders;
 use tokio::sync::oneshot;
 
@@ -32,6 +33,8 @@ pub(super) struct Site {
     from_checkpoint: AtomicU64,
     /// How often it took over the state of another.
     taken_over: AtomicU64,
+    /// How often another node mended its history.
+    mended: AtomicU64,
 }
 
 #[derive(Default)]
@@ -44,6 +47,8 @@ struct Life {
     failed: Option<String>,
     /// Something happens to its disk, so that a start may fail.
     troubled: bool,
+    /// How many syncs had failed when it was started.
+    failed_syncs: u64,
 }
 
 /// The name of the node on machine `number`, and of the machine.
@@ -63,6 +68,7 @@ impl Site {
             forwarded: Arc::default(),
             from_checkpoint: AtomicU64::new(0),
             taken_over: AtomicU64::new(0),
+            mended: AtomicU64::new(0),
         }
     }
 
@@ -74,8 +80,12 @@ impl Site {
     /// started.
     pub(super) fn start(&self, tuning: &Tuning) {
         let life = Arc::clone(&self.life);
-        if std::mem::replace(&mut lock(&life).runs, true) {
-            return;
+        {
+            let mut life = lock(&life);
+            if std::mem::replace(&mut life.runs, true) {
+                return;
+            }
+            life.failed_syncs = self.host.disk().counts().failed_syncs;
         }
         let watched = Watched { cluster: cluster(self.number, tuning), life: Arc::clone(&life) };
         let builder = Catga::builder().name(self.name()).host(self.host.clone());
@@ -125,6 +135,21 @@ impl Site {
             let _ = timeout(&*self.host, Duration::from_secs(5), stopped).await;
         }
         self.end(false).await;
+    }
+
+    /// Its disk loses a bit of the history; false if there is none yet.
+    pub(super) fn flip_a_bit(&self, dice: &mut Rng) -> bool {
+        let disk = self.host.disk();
+        let mut paths = disk.paths();
+        paths.retain(|path| path.extension().is_some_and(|end| end == "history"));
+        let Some(path) = dice.choice(&paths) else { return false };
+        let length = disk.contents(path).map_or(0, |found| found.len() as u64);
+        length > 0 && disk.flip_bit(path, dice.u64(..length)).is_ok()
+    }
+
+    /// True if a sync of its process failed, which ends it, at once or in a moment.
+    pub(super) fn is_doomed(&self) -> bool {
+        self.host.disk().counts().failed_syncs > lock(&self.life).failed_syncs
     }
 
     /// True if its process was started, and has not ended.
@@ -193,12 +218,14 @@ impl Site {
         let began = u64::from(foundation.started_at > Offset::ZERO);
         self.from_checkpoint.fetch_add(began, Ordering::Relaxed);
         self.taken_over.fetch_add(foundation.taken_over, Ordering::Relaxed);
+        self.mended.fetch_add(foundation.mended, Ordering::Relaxed);
     }
 
     pub(super) fn count(&self, exercised: &mut Exercised) {
         self.note_life();
         exercised.from_checkpoint += self.from_checkpoint.load(Ordering::Relaxed);
         exercised.cluster.taken_over += self.taken_over.load(Ordering::Relaxed);
+        exercised.cluster.mended += self.mended.load(Ordering::Relaxed);
         exercised.cluster.forwarded += self.forwarded.load(Ordering::Relaxed);
     }
 

@@ -20,6 +20,7 @@ pub(super) async fn append(
     archive: &Archive,
     records: impl Iterator<Item = Result<Bytes, SegmentError>>,
 ) -> Result<Archive, SegmentError> {
+    archive.tail.check(&archive.shared)?;
     let mut appender = Appender { archive: archive.clone(), writer: None, created: Vec::new() };
     match appender.run(records).await {
         Ok(()) => Ok(appender.archive),

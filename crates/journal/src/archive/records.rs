@@ -34,6 +34,7 @@ impl Records {
                 (reader, at, end, sealed.last)
             }
             None => {
+                tail.check(shared)?;
                 let missing = || shared.foreign("it has no record at that offset");
                 let reader = tail.reader.clone().ok_or_else(missing)?;
                 let (at, _) = tail.place(self.next).ok_or_else(missing)?;
@@ -67,8 +68,14 @@ impl Iterator for Records {
         if self.failed || self.next > self.archive.tail.last() {
             return None;
         }
+        let next = self.next;
         let step = self.step();
-        self.failed = step.is_err();
+        if let Err(error) = &step {
+            self.failed = true;
+            let Archive { shared, sealed, tail } = &self.archive;
+            let place = self.archive.sealed_with(next);
+            shared.notes(place.map_or(tail.first, |place| sealed[place].first), error);
+        }
         Some(step)
     }
 }

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
 use super::places::{PLACES_MAX, all_places_bytes, place_in, places_frame_bytes};
+use super::read::Read;
 use super::shared::Shared;
 use super::{PLACES, RECORD};
 use crate::segment::{Frame, SegmentError, SegmentReader, frame_bytes};
@@ -31,15 +32,26 @@ impl Sealed {
         at.ok_or_else(|| reader.damaged(self.length, "it is too short for its records"))
     }
 
-    /// Looks at its head and its length.
-    pub(super) fn check(&self, shared: &Shared) -> Result<(), SegmentError> {
+    /// Looks at its head and its length; gives it as it is. Where it has another length, all of it
+    /// is read: a file with the same records that came from another node may stand there.
+    pub(super) fn check(&self, shared: &Shared) -> Result<Self, SegmentError> {
         let reader = shared.open(self.first)?;
         let length = reader.len()?;
-        if length != self.length {
+        let this = Self { length, ..*self };
+        if length != self.length && this.read_through(&reader).is_err() {
             let at = length.min(self.length);
             return Err(reader.damaged(at, "it has another length than when it was sealed"));
         }
-        self.places_at(&reader).map(|_| ())
+        this.places_at(&reader).map(|_| this)
+    }
+
+    /// Reads all of it.
+    pub(super) fn read_through(&self, reader: &SegmentReader) -> Result<(), SegmentError> {
+        let mut read = Read::new(self.first);
+        let mut scan = reader.scan();
+        read.records(reader, &mut scan, self.last)?;
+        read.compare(reader, self.hash)?;
+        read.rest(reader, scan, self.length)
     }
 
     /// Where the record at `offset` begins, and where it ends at the latest.

@@ -52,6 +52,13 @@ impl Shared {
         Ok(reader)
     }
 
+    /// Notes that the segment which begins with `first` is damaged, if the error says so and
+    /// somebody mends it; false if not.
+    pub(super) fn notes(&self, first: u64, error: &SegmentError) -> bool {
+        let damage = self.options.damage.as_ref().filter(|_| error.is_damage());
+        damage.map(|damage| damage.note(first, error)).is_some()
+    }
+
     /// A sealed segment, which may be open already.
     pub(super) fn sealed(&self, first: u64) -> Result<SegmentReader, SegmentError> {
         if let Some((_, reader)) = self.lock_open().iter().rev().find(|(open, _)| *open == first) {

@@ -20,12 +20,25 @@ pub(super) struct Tail {
     pub(super) weight: u64,
     pub(super) places: Places,
     pub(super) reader: Option<SegmentReader>,
+    /// Its last offset, where the file is damaged: nothing of it can be read or added then.
+    lost: Option<u64>,
 }
 
 impl Tail {
     /// One without records, for the record at `first`.
     pub(super) fn before(first: u64) -> Self {
-        Self { first, end: 0, hash: 0, weight: 0, places: Places::default(), reader: None }
+        let places = Places::default();
+        Self { first, end: 0, hash: 0, weight: 0, places, reader: None, lost: None }
+    }
+
+    /// One whose file is damaged.
+    pub(super) fn lost(known: &TailEnd) -> Self {
+        let TailEnd { first, last, end, hash } = *known;
+        Self { end, hash, lost: Some(last), ..Self::before(first) }
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.is_some()
     }
 
     /// Reads it up to the record that a manifest has as its last.
@@ -63,7 +76,7 @@ impl Tail {
 
     /// The offset of its last record; that before the first if it has none.
     pub(super) fn last(&self) -> u64 {
-        self.first - 1 + self.places.len()
+        self.lost.unwrap_or(self.first - 1 + self.places.len())
     }
 
     /// What a manifest says of it.
@@ -80,9 +93,20 @@ impl Tail {
     }
 
     pub(super) fn read(&self, shared: &Shared, offset: u64) -> Result<Bytes, SegmentError> {
+        self.check(shared)?;
         let (Some(reader), Some((at, end))) = (&self.reader, self.place(offset)) else {
             return Err(shared.foreign("it has no record at that offset"));
         };
         record(reader, reader.read_within(at, (end - at) as usize)?, offset)
+    }
+
+    /// # Errors
+    /// When it is lost.
+    pub(super) fn check(&self, shared: &Shared) -> Result<(), SegmentError> {
+        let damaged = || {
+            let what = "another node is asked for it";
+            Err(SegmentError::Damaged { path: shared.path(self.first), at: 0, what })
+        };
+        if self.is_lost() { damaged() } else { Ok(()) }
     }
 }

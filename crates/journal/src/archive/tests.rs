@@ -14,7 +14,7 @@ use crate::segment::SegmentError;
 use crate::tests::full_disk::FullDisk;
 
 /// Some records to a segment, in more than one frame of places.
-const OPTIONS: ArchiveOptions = ArchiveOptions { segment_bytes: 40_000 };
+const OPTIONS: ArchiveOptions = ArchiveOptions { segment_bytes: 40_000, damage: None };
 
 struct Rig {
     dir: TempDir,

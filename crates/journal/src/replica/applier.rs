@@ -12,7 +12,7 @@ use super::pieces::ReplicaPieces;
 use super::shared::{Shared, State};
 use super::{checkpoint, install, snapshot, waiters};
 use crate::stored::storage_fault;
-use crate::{Applier, Delivered, LogIndex, LogSnapshot, PendingSnapshot, Pieces};
+use crate::{Applier, Delivered, LogIndex, LogSnapshot, Mending, PendingSnapshot, Pieces};
 
 /// The half of a replica that its log delivers to.
 ///
@@ -141,6 +141,11 @@ impl Applier for ReplicaApplier {
     fn pieces(&self) -> Option<Arc<dyn Pieces>> {
         let pieces = || Arc::new(ReplicaPieces::of(&self.shared)) as Arc<dyn Pieces>;
         self.shared.disk.is_some().then(pieces)
+    }
+
+    fn mending(&self) -> Option<Arc<dyn Mending>> {
+        let is_mended = self.shared.disk.as_ref().is_some_and(|disk| disk.options.mended);
+        is_mended.then(|| Arc::new(ReplicaPieces::of(&self.shared)) as Arc<dyn Mending>)
     }
 }
 

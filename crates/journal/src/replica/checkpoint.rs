@@ -7,9 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use catga_core::{Fault, Offset, StreamName};
 use catga_engine::MemoryState;
+use catga_host::timeout;
 use tokio::sync::oneshot;
 
 use super::disk::Disk;
+use super::faults;
 use super::shared::{Shared, State};
 use crate::heads::{Changed, stream_head};
 use crate::history::History;
@@ -75,13 +77,26 @@ fn planted(engine: Bytes, limits: catga_engine::Limits) -> Bytes {
     }
     let mut engine = catga_engine::Engine::restore(&engine, limits).expect("it was just written");
     engine.forget_what_counted();
-    engine.checkpoint().into()
+    engine.checkpoint()
 }
 
 /// Writes everything that was set aside, up to what the job says.
 async fn write(shared: &Shared, job: Job) -> Result<Bytes, Fault> {
     let disk = shared.disk.as_ref().ok_or_else(|| Fault::internal("a checkpoint needs a disk"))?;
-    let turn = disk.turn.lock().await;
+    let turn = loop {
+        let turn = disk.turn.lock().await;
+        let is_lost =
+            |state: &State| state.stored.as_ref().is_some_and(|stored| stored.archive.is_lost());
+        if !shared.read(is_lost)? {
+            break turn;
+        }
+        drop(turn);
+        // What it would go on with is damaged, until another node has mended it.
+        let closed = shared.applied.reach(Offset(u64::MAX));
+        if let Ok(false) = timeout(&*disk.host, ROOM_WAIT, closed).await {
+            return Err(faults::shutting_down());
+        }
+    };
     if disk.newest().is_some_and(|newest| newest.index > job.index) {
         // A snapshot was installed meanwhile. What was set aside went with the former state, and
         // whoever keeps this one knows the newer one too.

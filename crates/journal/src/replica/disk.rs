@@ -28,6 +28,7 @@ pub(super) struct Disk {
     started_at: Offset,
     /// How often the state of another node took the place of everything.
     taken_over: AtomicU64,
+    mended: AtomicU64,
     /// One checkpoint is written or taken over at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
     /// Bytes of entries applied in this life of the process.
@@ -65,8 +66,11 @@ pub(super) async fn open(host: &Arc<dyn Host>, options: &ReplicaOptions) -> Resu
         let state = empty(options.limits, incarnation, Heads::default(), None);
         return Ok(Opened { state, incarnation, disk: None });
     };
-    let checkpoints = Checkpoints::new(disk_options.files.clone(), disk_options.dir.clone())
+    let mut checkpoints = Checkpoints::new(disk_options.files.clone(), disk_options.dir.clone())
         .with_segment_bytes(disk_options.segment_bytes);
+    if disk_options.mended {
+        checkpoints = checkpoints.with_mending();
+    }
     let empty_store = checkpoints.empty().await.map_err(storage_fault)?;
     let found = checkpoints.open().await.map_err(storage_fault)?;
     let (state, incarnation, newest) = match found {
@@ -94,6 +98,7 @@ pub(super) async fn open(host: &Arc<dyn Host>, options: &ReplicaOptions) -> Resu
         started_at: newest.as_ref().map_or(Offset::ZERO, Manifest::offset),
         newest: Mutex::new(newest),
         taken_over: AtomicU64::new(0),
+        mended: AtomicU64::new(0),
         options: disk_options.clone(),
         turn: tokio::sync::Mutex::default(),
         applied_bytes: AtomicU64::new(0),
@@ -177,7 +182,13 @@ impl Disk {
             started_at: self.started_at,
             checkpoint: self.newest().map_or(Offset::ZERO, |newest| newest.offset()),
             taken_over: self.taken_over.load(Ordering::Relaxed),
+            mended: self.mended.load(Ordering::Relaxed),
         }
+    }
+
+    /// A damaged part of the history was mended.
+    pub(super) fn note_mended(&self) {
+        self.mended.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What the newest durable checkpoint is.

@@ -49,6 +49,9 @@ pub struct DiskOptions {
     /// How many bytes of records a segment of the history has. The same on all nodes of the
     /// journal, and for ever: nodes compare their segments.
     pub segment_bytes: u64,
+    /// True if other nodes have the same history and [mend](crate::Mending) what is damaged of it
+    /// here. A replica without that does not start on what it sees to be damaged.
+    pub mended: bool,
 }
 
 /// How often a replica makes checkpoints, and what the log keeps behind them.
@@ -80,13 +83,20 @@ impl DiskOptions {
     /// The usual options for a replica in `dir`.
     pub fn new(files: Arc<dyn Files>, dir: PathBuf) -> Self {
         let segment_bytes = ArchiveOptions::default().segment_bytes;
-        Self { files, dir, pace: CheckpointPace::default(), segment_bytes }
+        Self { files, dir, pace: CheckpointPace::default(), segment_bytes, mended: false }
     }
 
     /// The same options with segments of `bytes` bytes.
     #[must_use]
     pub fn with_segment_bytes(mut self, bytes: u64) -> Self {
         self.segment_bytes = bytes;
+        self
+    }
+
+    /// The same options where other nodes mend what is damaged of the history.
+    #[must_use]
+    pub fn with_mending(mut self) -> Self {
+        self.mended = true;
         self
     }
 

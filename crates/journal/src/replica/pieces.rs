@@ -17,7 +17,7 @@ impl ReplicaPieces {
         Self(Arc::downgrade(shared))
     }
 
-    fn shared(&self) -> Result<Arc<Shared>, Fault> {
+    pub(super) fn shared(&self) -> Result<Arc<Shared>, Fault> {
         let shared = self.0.upgrade();
         shared.ok_or_else(|| Fault::new(FaultCode::ShuttingDown, "the replica has ended"))
     }
@@ -61,6 +61,6 @@ impl Pieces for ReplicaPieces {
     }
 }
 
-fn disk(shared: &Shared) -> Result<&Disk, Fault> {
+pub(super) fn disk(shared: &Shared) -> Result<&Disk, Fault> {
     shared.disk.as_ref().ok_or_else(|| Fault::internal("pieces need a disk"))
 }

@@ -61,6 +61,16 @@ impl SegmentError {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
+    /// True if what was written is not there any more as it was written. The machine does its part.
+    pub(crate) fn is_damage(&self) -> bool {
+        use io::ErrorKind::{NotFound, UnexpectedEof};
+        match self {
+            Self::Io { source, .. } => matches!(source.kind(), NotFound | UnexpectedEof),
+            Self::Format { .. } => false,
+            Self::Damaged { .. } | Self::Vanished { .. } | Self::Foreign { .. } => true,
+        }
+    }
+
     /// True if there is such a file already.
     pub(crate) fn is_taken(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)

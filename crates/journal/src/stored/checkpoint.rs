@@ -49,7 +49,23 @@ impl Checkpoints {
 
     /// The same with segments of the history of `bytes` bytes.
     pub(crate) fn with_segment_bytes(self, bytes: u64) -> Self {
-        Self { options: ArchiveOptions { segment_bytes: bytes }, ..self }
+        Self { options: ArchiveOptions { segment_bytes: bytes, ..self.options }, ..self }
+    }
+
+    /// The same where somebody mends what is damaged of the history.
+    pub(crate) fn with_mending(self) -> Self {
+        Self { options: ArchiveOptions { damage: Some(Arc::default()), ..self.options }, ..self }
+    }
+
+    /// Ready once a segment of the history was found damaged; never where nobody mends it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub(crate) async fn damage_noticed(&self) {
+        match &self.options.damage {
+            Some(damage) => damage.noticed().await,
+            None => std::future::pending().await,
+        }
     }
 
     pub(super) fn files(&self) -> &Arc<dyn Files> {
@@ -57,7 +73,7 @@ impl Checkpoints {
     }
 
     pub(super) fn options(&self) -> ArchiveOptions {
-        self.options
+        self.options.clone()
     }
 
     pub(super) fn incoming_dir(&self) -> PathBuf {
@@ -78,7 +94,7 @@ impl Checkpoints {
             let made = self.files.create_dir(&dir).await;
             made.map_err(|error| SegmentError::io(&dir, error))?;
         }
-        let (files, options) = (&self.files, self.options);
+        let (files, options) = (&self.files, self.options.clone());
         Ok(Stored {
             archive: Archive::empty(Arc::clone(files), self.history_dir(), options),
             index: Index::empty(Arc::clone(files), self.index_dir())?,
@@ -139,7 +155,7 @@ impl Checkpoints {
     /// When one of them is damaged or cannot be read.
     pub(super) fn read_archive(&self, path: &Path) -> Result<(Checkpoint, Archive), SegmentError> {
         let (offset, checkpoint) = self.read_alone(path)?;
-        let (files, options) = (Arc::clone(&self.files), self.options);
+        let (files, options) = (Arc::clone(&self.files), self.options.clone());
         let archive = Archive::open(files, self.history_dir(), options, &checkpoint.archive)?;
         if archive.last().0 != offset {
             let what = "its history ends elsewhere";

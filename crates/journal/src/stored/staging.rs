@@ -48,10 +48,14 @@ impl Held {
     /// Those of `stored`; tables that `manifest` has stay until those of another are held.
     pub(super) fn of(checkpoints: &Checkpoints, manifest: &Manifest, stored: &Stored) -> Self {
         let segments = stored.archive.segments();
-        let tail = Some(segments.tail).filter(|tail| tail.end > 0);
+        // What is damaged is not there.
+        let damaged = stored.archive.damage().map(|damage| damage.segments()).unwrap_or_default();
+        let is_good = |first: &u64| !damaged.contains(first);
+        let tail = Some(segments.tail).filter(|tail| tail.end > 0 && is_good(&tail.first));
         let wanted = |own: &TableMark| manifest.tables.iter().any(|table| own.is_same(table));
         let tables = checkpoints.pin(stored.index.marks(), wanted);
-        Self { sealed: segments.sealed, tail, tables }
+        let sealed = segments.sealed.into_iter().filter(|sealed| is_good(&sealed.first)).collect();
+        Self { sealed, tail, tables }
     }
 
     pub(super) fn has(&self, piece: &Piece) -> bool {

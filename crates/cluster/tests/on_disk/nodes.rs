@@ -1,7 +1,4 @@
-//! A replica on disk that is too far behind for the log, or new, gets the state of another: whole
-//! nodes, with their logs, links and journals, on simulated machines.
-
-mod support;
+//! Whole replicas on simulated machines: with their logs on disk, their links and their journals.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -31,15 +28,15 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// How many bytes of a piece are sent at once.
-const PART: usize = 512;
+pub(crate) const PART: usize = 512;
 
-const fn ms(millis: u64) -> Duration {
+pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
 /// What went over links for snapshots, and what is done to it.
 #[derive(Clone, Default)]
-struct Shipments(Arc<Mutex<Shipped>>);
+pub(crate) struct Shipments(Arc<Mutex<Shipped>>);
 
 #[derive(Default)]
 struct Shipped {
@@ -50,15 +47,19 @@ struct Shipped {
 }
 
 impl Shipments {
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.0.lock().expect("no holder panics").bytes
     }
 
-    fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.0.lock().expect("no holder panics").requests
     }
 
-    fn flip_after(&self, requests: usize) {
+    pub(crate) fn has_flipped(&self) -> bool {
+        self.0.lock().expect("no holder panics").flip.is_none()
+    }
+
+    pub(crate) fn flip_after(&self, requests: usize) {
         let mut shipped = self.0.lock().expect("no holder panics");
         shipped.flip = Some(shipped.requests + requests);
     }
@@ -106,11 +107,11 @@ struct Running {
 }
 
 /// A network of machines and the nodes that run on some of them.
-struct Nodes {
-    network: SimNetwork,
-    machines: Vec<Arc<VirtualHost>>,
+pub(crate) struct Nodes {
+    pub(crate) network: SimNetwork,
+    pub(crate) machines: Vec<Arc<VirtualHost>>,
     running: Vec<RefCell<Option<Running>>>,
-    shipments: Shipments,
+    pub(crate) shipments: Shipments,
     sequence: RefCell<(SessionId, u64)>,
 }
 
@@ -127,27 +128,27 @@ impl Ground for OnDisk {
     }
 }
 
-fn name(node: usize) -> String {
+pub(crate) fn name(node: usize) -> String {
     format!("node{}", node + 1)
 }
 
-fn address(node: usize) -> Address {
+pub(crate) fn address(node: usize) -> Address {
     format!("{}:5001", name(node)).into()
 }
 
-fn peer(node: usize) -> Peer {
+pub(crate) fn peer(node: usize) -> Peer {
     let id = node as NodeId + 1;
     Peer { name: NodeName::new(name(node)), id, store: StoreId(u128::from(id)) }
 }
 
-fn member(node: usize) -> (NodeId, Node) {
+pub(crate) fn member(node: usize) -> (NodeId, Node) {
     let Peer { name, id, store } = peer(node);
     (id, Node::new(name, address(node).to_string(), store))
 }
 
 impl Nodes {
     /// Machines of which the first three run, and one of these leads.
-    async fn started(test: &VirtualHost, seed: u64) -> Self {
+    pub(crate) async fn started(test: &VirtualHost, seed: u64) -> Self {
         const MACHINES: usize = 4;
         let network = SimNetwork::new(seed, test.trace());
         let machine = |node: usize| {
@@ -173,7 +174,7 @@ impl Nodes {
     }
 
     /// Starts the node on what its disk holds.
-    async fn start(&self, node: usize) {
+    pub(crate) async fn start(&self, node: usize) {
         let host: Arc<dyn Host> = self.machines[node].clone();
         let mut options = LinkOptions::new("nodes", peer(node), address(node));
         options.upgrade = false;
@@ -189,12 +190,13 @@ impl Nodes {
         let mut pace = CheckpointPace::default();
         (pace.bytes, pace.interval, pace.log_kept_bytes) = (1500, ms(20), 1500);
         let disk = DiskOptions::new(host.files(), "/data/journal".into());
-        let disk = disk.with_pace(pace).with_segment_bytes(3000);
+        let disk = disk.with_pace(pace).with_segment_bytes(3000).with_mending();
         let options = ReplicaOptions::new(peer(node).name).with_incarnation(7).with_disk(disk);
         let peers = Counted { links: links.clone(), shipments: self.shipments.clone() };
         let raft = {
             let mut options = Options::new(peer(node).id, host.random());
             options.snapshot_part_bytes = PART;
+            options.scrub_interval = ms(30);
             options
         };
         let opened = Replica::open(Arc::clone(&host), options, async |applier| {
@@ -216,23 +218,23 @@ impl Nodes {
         self.running[node].replace(Some(Running { replica, _links: links }));
     }
 
-    fn running(&self, node: usize) -> Option<Arc<Replica<RaftLog>>> {
+    pub(crate) fn running(&self, node: usize) -> Option<Arc<Replica<RaftLog>>> {
         self.running[node].borrow().as_ref().map(|running| Arc::clone(&running.replica))
     }
 
-    fn at(&self, node: usize) -> Arc<Replica<RaftLog>> {
+    pub(crate) fn at(&self, node: usize) -> Arc<Replica<RaftLog>> {
         self.running(node).expect("the node runs")
     }
 
     /// Who leads in the newest term.
-    fn leader(&self) -> Option<usize> {
+    pub(crate) fn leader(&self) -> Option<usize> {
         let leads = |node: &usize| {
             self.running(*node).is_some_and(|it| it.log().leadership().role == Role::Leader)
         };
         (0..3).filter(leads).max_by_key(|node| Log::term(&**self.at(*node).log()))
     }
 
-    async fn wait_for(&self, what: &str, condition: impl Fn() -> bool) {
+    pub(crate) async fn wait_for(&self, what: &str, condition: impl Fn() -> bool) {
         let start = Instant::now();
         while !condition() {
             assert!(start.elapsed() < ms(60_000), "no {what} in time");
@@ -240,7 +242,7 @@ impl Nodes {
         }
     }
 
-    async fn commit_at_leader(&self, effect: &Effect) -> Offset {
+    pub(crate) async fn commit_at_leader(&self, effect: &Effect) -> Offset {
         let start = Instant::now();
         loop {
             assert!(start.elapsed() < ms(20_000), "it is not acknowledged");
@@ -259,7 +261,7 @@ impl Nodes {
     }
 
     /// Commits `count` effects with an event each, five at a time.
-    async fn commit(&self, count: usize) {
+    pub(crate) async fn commit(&self, count: usize) {
         let numbers: Vec<_> = (0..count).collect();
         for five in numbers.chunks(5) {
             let effects: Vec<_> = five.iter().map(|_| self.effect()).collect();
@@ -268,7 +270,7 @@ impl Nodes {
         }
     }
 
-    fn effect(&self) -> Effect {
+    pub(crate) fn effect(&self) -> Effect {
         let (session, sequence) = {
             let mut sequence = self.sequence.borrow_mut();
             sequence.1 += 1;
@@ -289,7 +291,7 @@ impl Nodes {
     }
 
     /// The process of the node dies, and with `power` its machine does.
-    async fn end(&self, node: usize, power: bool) {
+    pub(crate) async fn end(&self, node: usize, power: bool) {
         let running = self.running[node].take();
         match power {
             true => self.machines[node].power_cut().await,
@@ -299,7 +301,7 @@ impl Nodes {
     }
 
     /// Commits until the others have dropped what `node`, which is down, has not got.
-    async fn leave_behind(&self, node: usize, last: Option<u64>) {
+    pub(crate) async fn leave_behind(&self, node: usize, last: Option<u64>) {
         let others = (0..3).filter(|other| *other != node);
         let others: Vec<_> = others.filter(|other| self.running(*other).is_some()).collect();
         let trimmed = |other: &usize| self.at(*other).log().progress().purged > last;
@@ -315,7 +317,7 @@ impl Nodes {
     }
 
     /// Until `node` holds all that the leader has.
-    async fn settled(&self, node: usize) {
+    pub(crate) async fn settled(&self, node: usize) {
         let leader = self.leader().expect("one leads");
         let offset = self.at(leader).applied().get();
         let arrived = || self.running(node).is_some_and(|it| it.applied().get() >= offset);
@@ -323,7 +325,7 @@ impl Nodes {
     }
 
     /// That all nodes that run show the same, and have nothing damaged.
-    async fn check(&self) {
+    pub(crate) async fn check(&self) {
         let nodes: Vec<_> =
             (0..self.machines.len()).filter(|node| self.running(*node).is_some()).collect();
         let leader = self.leader().expect("one leads");
@@ -346,7 +348,7 @@ impl Nodes {
         }
     }
 
-    async fn events(&self, node: usize) -> Vec<RecordedEvent> {
+    pub(crate) async fn events(&self, node: usize) -> Vec<RecordedEvent> {
         let mut events = Vec::new();
         let (mut after, upto) = (Offset::ZERO, self.at(node).applied().get());
         while after < upto {
@@ -358,7 +360,7 @@ impl Nodes {
     }
 
     /// Ends a follower and leaves it behind; which one.
-    async fn lagging(&self) -> usize {
+    pub(crate) async fn lagging(&self) -> usize {
         let leader = self.leader().expect("one leads");
         let follower = (leader + 1) % 3;
         let last = self.at(follower).log().progress().last;
@@ -369,12 +371,12 @@ impl Nodes {
 
     /// That what went over is little more than the state that `node` has now. Tables and engines of
     /// several moments, and a part for each interruption, may come on top.
-    fn check_once(&self, node: usize) {
+    pub(crate) fn check_once(&self, node: usize) {
         let (shipped, history) = (self.shipments.bytes(), history_bytes(&self.machines[node]));
         assert!(shipped < history * 4 / 3, "{shipped} bytes for a history of {history}");
     }
 
-    async fn wait_for_requests(&self, count: usize) {
+    pub(crate) async fn wait_for_requests(&self, count: usize) {
         let before = self.shipments.requests();
         let shipped = || self.shipments.requests() >= before + count;
         self.wait_for("parts of a snapshot", shipped).await;
@@ -382,7 +384,7 @@ impl Nodes {
 }
 
 /// Runs `test` on nodes whose leader has acknowledged some effects, for some seeds.
-fn on_nodes(test: impl AsyncFn(&Nodes)) {
+pub(crate) fn on_nodes(test: impl AsyncFn(&Nodes)) {
     for seed in 1..=3 {
         catga_testkit::run(seed, async |host| {
             let nodes = Nodes::started(&host, seed).await;
@@ -394,129 +396,9 @@ fn on_nodes(test: impl AsyncFn(&Nodes)) {
     }
 }
 
-#[test]
-fn a_follower_that_was_down_while_the_log_was_trimmed_catches_up() {
-    on_nodes(async |nodes| {
-        let follower = nodes.lagging().await;
-        nodes.start(follower).await;
-        nodes.settled(follower).await;
-        assert!(nodes.shipments.requests() > 5, "by a snapshot");
-        nodes.check().await;
-        // It goes on, makes checkpoints of its own, and starts from them.
-        nodes.commit(40).await;
-        nodes.end(follower, true).await;
-        let before = nodes.shipments.requests();
-        nodes.start(follower).await;
-        nodes.settled(follower).await;
-        assert_eq!(nodes.shipments.requests(), before, "and no snapshot is needed");
-    });
-}
-
-#[test]
-fn a_new_node_gets_everything() {
-    on_nodes(async |nodes| {
-        nodes.leave_behind(3, Some(30)).await;
-        nodes.start(3).await;
-        let (id, node) = member(3);
-        let leader = nodes.at(nodes.leader().expect("one leads"));
-        leader.log().raft().add_learner(id, node, false).await.expect("a learner");
-        nodes.settled(3).await;
-        assert!(nodes.shipments.requests() > 5, "by a snapshot");
-    });
-}
-
-#[test]
-fn what_it_has_is_not_sent_again() {
-    on_nodes(async |nodes| {
-        let follower = nodes.lagging().await;
-        nodes.start(follower).await;
-        nodes.settled(follower).await;
-        nodes.commit(200).await;
-        nodes.settled(follower).await;
-        let held = history_bytes(&nodes.machines[follower]);
-        let last = nodes.at(follower).log().progress().last;
-        nodes.end(follower, false).await;
-        nodes.leave_behind(follower, last).await;
-        let before = nodes.shipments.bytes();
-        nodes.start(follower).await;
-        nodes.settled(follower).await;
-        let shipped = nodes.shipments.bytes() - before;
-        let whole = history_bytes(&nodes.machines[follower]);
-        assert!(held > whole / 2, "it had {held} of {whole}");
-        assert!(shipped > 0 && shipped < whole, "{shipped} bytes for a history of {whole}");
-    });
-}
-
 /// How many bytes the history of a machine has.
-fn history_bytes(machine: &VirtualHost) -> usize {
+pub(crate) fn history_bytes(machine: &VirtualHost) -> usize {
     let disk = machine.disk();
     let paths = disk.paths().into_iter().filter(|path| path.starts_with("/data/journal/history/"));
     paths.map(|path| disk.contents(path).map_or(0, |found| found.len())).sum()
-}
-
-#[test]
-fn it_goes_on_where_it_was_after_the_link_was_cut() {
-    on_nodes(async |nodes| {
-        let follower = nodes.lagging().await;
-        nodes.commit(150).await;
-        let leader = nodes.leader().expect("one leads");
-        nodes.start(follower).await;
-        for _ in 0..3 {
-            nodes.wait_for_requests(30).await;
-            nodes.network.cut(&name(leader), &name(follower));
-            nodes.network.cut(&name(follower), &name(leader));
-            tokio::time::sleep(ms(400)).await;
-            nodes.network.heal_all();
-        }
-        nodes.settled(follower).await;
-        nodes.check_once(follower);
-    });
-}
-
-#[test]
-fn another_leader_goes_on_with_what_is_there() {
-    on_nodes(async |nodes| {
-        let follower = nodes.lagging().await;
-        nodes.commit(150).await;
-        let leader = nodes.leader().expect("one leads");
-        nodes.start(follower).await;
-        nodes.wait_for_requests(40).await;
-        nodes.end(leader, false).await;
-        let another = || nodes.leader().is_some_and(|now| now != leader);
-        nodes.wait_for("another leader", another).await;
-        nodes.settled(follower).await;
-        nodes.check_once(follower);
-        nodes.start(leader).await;
-        nodes.settled(leader).await;
-    });
-}
-
-#[test]
-fn a_receiver_that_loses_its_power_keeps_what_it_has() {
-    on_nodes(async |nodes| {
-        let follower = nodes.lagging().await;
-        nodes.commit(150).await;
-        nodes.start(follower).await;
-        for power in [true, false, true] {
-            nodes.wait_for_requests(30).await;
-            nodes.end(follower, power).await;
-            nodes.commit(2).await;
-            nodes.start(follower).await;
-        }
-        nodes.settled(follower).await;
-        nodes.check_once(follower);
-    });
-}
-
-#[test]
-fn a_part_that_was_changed_on_its_way_is_refused_and_sent_again() {
-    on_nodes(async |nodes| {
-        let follower = nodes.lagging().await;
-        nodes.shipments.flip_after(7);
-        let before = nodes.shipments.requests();
-        nodes.start(follower).await;
-        nodes.settled(follower).await;
-        let flipped = nodes.shipments.0.lock().expect("no holder panics").flip.is_none();
-        assert!(flipped && nodes.shipments.requests() > before + 7);
-    });
 }
