@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use catga_core::NodeName;
-use catga_journal::{LogIndex, LogSnapshot, PiecePlace};
+use catga_journal::{HistoryPart, HistorySegment, LogIndex, LogSnapshot, PiecePlace};
 use openraft::alias::EntryOf;
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, TransferLeaderError, TransferLeaderRequest,
@@ -137,6 +137,21 @@ fn piece_answers() -> impl Strategy<Value = PieceAnswer> {
     ]
 }
 
+fn history_asks() -> impl Strategy<Value = HistoryAsk> {
+    let offsets = (any::<u64>(), any::<u64>(), any::<u64>());
+    (offsets, any::<u64>(), any::<bool>(), any::<u32>()).prop_map(
+        |((first, last, offset), hash, is_sealed, bytes)| {
+            let segment = HistorySegment { first, last, hash, is_sealed };
+            HistoryAsk { segment, offset, bytes }
+        },
+    )
+}
+
+fn history_parts() -> impl Strategy<Value = Option<HistoryPart>> {
+    prop::option::of((any::<u64>(), vec(any::<u8>(), 0..90)))
+        .prop_map(|part| part.map(|(length, bytes)| HistoryPart { length, bytes: bytes.into() }))
+}
+
 fn joined(pieces: &[Bytes]) -> Bytes {
     pieces.concat().into()
 }
@@ -164,6 +179,8 @@ fn read_by_all(bytes: &Bytes) -> Vec<Result<String, WireError>> {
         read_snapshot_offer(of(bytes)).map(shown),
         read_snapshot_piece(of(bytes)).map(shown),
         read_snapshot_piece_answer(of(bytes)).map(shown),
+        read_history_ask(of(bytes)).map(shown),
+        read_history_part(of(bytes)).map(shown),
     ]
 }
 
@@ -211,6 +228,8 @@ fn messages() -> impl Strategy<Value = (Bytes, String)> {
         offers().prop_map(move |it| (joined(&snapshot_offer(&it)), shown(&it))),
         piece_parts().prop_map(move |it| (joined(&snapshot_piece(&it)), shown(&it))),
         piece_answers().prop_map(move |it| (snapshot_piece_answer(&it), shown(&it))),
+        history_asks().prop_map(move |it| (history_ask(&it), shown(&it))),
+        history_parts().prop_map(move |it| (history_part(&it), shown(&it))),
     ]
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::shared::State;
 use super::{DiskOptions, ReplicaOptions};
+use crate::archive::Archive;
 use crate::heads::Heads;
 use crate::history::History;
 use crate::stored::{Checkpoint, Checkpoints, Manifest, Staging, Stored, storage_fault};
@@ -186,8 +187,12 @@ impl Disk {
         }
     }
 
-    /// A damaged part of the history was mended.
-    pub(super) fn note_mended(&self) {
+    /// A damaged part of the history was mended, which is `archive` now: the same records, and maybe
+    /// in longer or shorter files.
+    pub(super) fn mended(&self, archive: &Archive) {
+        if let Some(newest) = &mut *self.lock_newest() {
+            newest.archive = archive.segments();
+        }
         self.mended.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -77,8 +77,8 @@ impl Mend {
         }
         repair.put_in_place().await.map_err(storage_fault)?;
         let archive = current.archive.mended(self.segment.first).map_err(storage_fault)?;
+        disk.mended(&archive);
         self.shared.write()?.stored = Some(Stored { archive, index: current.index });
-        disk.note_mended();
         let HistorySegment { first, last, .. } = self.segment;
         tracing::info!(node = %self.shared.node, first, last, "a part of the history was mended");
         Ok(())
