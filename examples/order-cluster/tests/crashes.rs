@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use order_cluster::trial::{Ledger, Moment, Plan, Server, ServerOptions, Verdict, audit, run};
+use order_cluster::fleet::{ServerOptions, Servers};
+use order_cluster::trial::{Ledger, Moment, Plan, Verdict, Whom, audit, run};
 use tempfile::TempDir;
 
 /// A service after its trial.
 struct Tried {
     _dir: TempDir,
-    server: Server,
+    servers: Servers,
     ledger: Arc<Ledger>,
     verdict: Verdict,
     seed: u64,
@@ -21,22 +22,23 @@ async fn try_out(
     clients: usize,
     orders: usize,
     kills: usize,
-    moment: impl FnMut(&mut Rng) -> Moment,
+    mut moment: impl FnMut(&mut Rng) -> Moment,
 ) -> Tried {
     let seed = fastrand::u64(..);
     let dir = tempfile::tempdir().expect("a directory");
     let options = ServerOptions::new(env!("CARGO_BIN_EXE_order-cluster"), dir.path().join("node1"));
-    let mut server = Server::start(options).await.expect("it starts");
-    let plan = Plan::spread(clients, orders, kills, seed, moment);
-    let (ledger, verdict) = run(&mut server, &plan, |_| {})
+    let mut servers = Servers::start(vec![options]).await.expect("it starts");
+    let strike = |rng: &mut Rng| (Whom::Leader, moment(rng));
+    let plan = Plan::spread(clients, orders, kills, seed, strike);
+    let (ledger, verdict) = run(&mut servers, &plan, |_| {})
         .await
-        .unwrap_or_else(|error| panic!("seed {seed}: {error}\n{}", server.said()));
+        .unwrap_or_else(|error| panic!("seed {seed}: {error}\n{}", servers.one(0).said()));
     assert!(verdict.is_good(), "seed {seed}: {verdict}");
     assert!(ledger.orders() >= orders && ledger.orders() == verdict.acknowledged, "{verdict}");
     assert_eq!(verdict.kills_under_load, kills, "seed {seed}: {verdict}");
     assert!(verdict.cut_off > 0 && verdict.retried > 0, "seed {seed}: {verdict}");
     assert!(verdict.cancelled > 0 && verdict.repeated_after_kill > 0, "seed {seed}: {verdict}");
-    Tried { _dir: dir, server, ledger, verdict, seed }
+    Tried { _dir: dir, servers, ledger, verdict, seed }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,10 +46,11 @@ async fn killed_at_work_and_stopped_in_order_it_loses_nothing() {
     let mut tried = try_out(16, 7_200, 12, |_| Moment::AtWork).await;
     println!("{}", tried.verdict);
     let seed = tried.seed;
-    tried.server.stop().await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-    tried.server.spawn().expect("it starts");
-    tried.server.until_ready().await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-    let findings = audit(&[tried.server.address()], &tried.ledger).await.expect("an audit");
+    tried.servers.stop().await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    tried.servers.spawn().expect("it starts");
+    tried.servers.until_ready().await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    let addresses = tried.servers.addresses();
+    let findings = audit(&addresses, &tried.ledger).await.expect("an audit");
     assert!(findings.is_empty(), "after an orderly stop, seed {seed}: {findings}");
 }
 
