@@ -16,7 +16,7 @@ Environment:
   DATA_DIR        where a node keeps its data [data/{node id}]; three nodes keep it in
                   DATA_DIR/{node id}
   CLUSTER_SECRET  what all nodes know and nobody else; needed if BIND lets others in
-  RUST_LOG        how much it logs [info]";
+  RUST_LOG        how much it logs [info,openraft=warn]";
 
 /// The order service.
 ///

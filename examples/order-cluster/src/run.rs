@@ -12,6 +12,9 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::members::Member;
 use crate::parent::end_with_parent;
 
+/// What is logged if RUST_LOG says nothing: of the consensus engine only what is wrong.
+const LOGGED: &str = "info,openraft=warn";
+
 /// One node that serves.
 pub(crate) struct Serving {
     pub(crate) node: String,
@@ -48,10 +51,11 @@ pub(crate) async fn serve(serving: Serving) -> Result<ExitCode, Box<dyn Error>> 
 }
 
 fn start_log() {
+    let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| LOGGED.to_owned());
     // What is wrong with RUST_LOG is said and passed over.
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
     tracing_subscriber::fmt()
-        .with_env_filter(filter.from_env_lossy())
+        .with_env_filter(filter.parse_lossy(wanted))
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();

@@ -1,0 +1,45 @@
+//! Three nodes of the order service under load: their leader is killed more than 30 times, all of
+//! them at once several times more, and what was acknowledged, more than 50,000 orders in all, is on
+//! every node once, as it was acknowledged.
+
+#[path = "crashes/tried.rs"]
+mod tried;
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use order_cluster::trial::{Moment, Whom};
+
+use self::tried::Trial;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_leader_killed_at_work_a_cluster_loses_nothing() {
+    let trial = Trial { clients: 24, orders: 24_000, kills: 20 };
+    trial.cluster(|_| (Whom::Leader, Moment::AtWork)).await.expect_all_after_a_stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_leader_killed_in_bursts_a_cluster_loses_nothing() {
+    let moment = |rng: &mut Rng| Moment::InBurst(Duration::from_micros(rng.u64(100..15_000)));
+    let trial = Trial { clients: 48, orders: 10_000, kills: 8 };
+    trial.cluster(|rng| (Whom::Leader, moment(rng))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_leader_killed_and_killed_again_while_it_starts_a_cluster_loses_nothing() {
+    let trial = Trial { clients: 24, orders: 8_000, kills: 6 };
+    let tried = trial.cluster(|rng| (Whom::Leader, Moment::WhileStarting(rng.f64()))).await;
+    let (verdict, seed) = (&tried.verdict, tried.seed);
+    assert_eq!(verdict.kills_while_starting, 6, "seed {seed}: {verdict}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_all_at_once_a_cluster_loses_nothing() {
+    let moment = |rng: &mut Rng| match rng.u8(..3) {
+        0 => Moment::AtWork,
+        1 => Moment::InBurst(Duration::from_micros(rng.u64(100..15_000))),
+        _ => Moment::WhileStarting(rng.f64()),
+    };
+    let trial = Trial { clients: 24, orders: 10_000, kills: 6 };
+    trial.cluster(|rng| (Whom::All, moment(rng))).await.expect_all_after_a_stop().await;
+}
