@@ -1,5 +1,8 @@
-//! The order service is killed under load, again and again, and loses nothing: one process, more
-//! than 30 times with requests under way, and more than 20,000 acknowledged orders.
+//! The order service is killed under load, again and again, and loses nothing.
+//!
+//! One process: more than 30 times with requests under way, and more than 20,000 acknowledged orders.
+//! Three nodes: their leader more than 30 times, all of them at once several times more, and more
+//! than 50,000 acknowledged orders. Each is on every node once, as it was acknowledged.
 
 #[path = "crashes/tried.rs"]
 mod tried;
@@ -7,7 +10,7 @@ mod tried;
 use std::time::Duration;
 
 use fastrand::Rng;
-use order_cluster::trial::Moment;
+use order_cluster::trial::{Moment, Whom};
 
 use self::tried::Trial;
 
@@ -17,10 +20,13 @@ async fn killed_at_work_and_stopped_in_order_it_loses_nothing() {
     trial.alone(|_| Moment::AtWork).await.expect_all_after_a_stop().await;
 }
 
+fn in_a_burst(rng: &mut Rng) -> Moment {
+    Moment::InBurst(Duration::from_micros(rng.u64(100..15_000)))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_bursts_it_loses_nothing() {
-    let moment = |rng: &mut Rng| Moment::InBurst(Duration::from_micros(rng.u64(100..15_000)));
-    Trial { clients: 32, orders: 6_600, kills: 11 }.alone(moment).await;
+    Trial { clients: 32, orders: 6_600, kills: 11 }.alone(in_a_burst).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,4 +35,35 @@ async fn killed_while_it_starts_it_loses_nothing() {
     let tried = trial.alone(|rng| Moment::WhileStarting(rng.f64())).await;
     let (verdict, seed) = (&tried.verdict, tried.seed);
     assert_eq!(verdict.kills_while_starting, 8, "seed {seed}: {verdict}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_leader_killed_at_work_a_cluster_loses_nothing() {
+    let trial = Trial { clients: 24, orders: 24_000, kills: 20 };
+    trial.cluster(|_| (Whom::Leader, Moment::AtWork)).await.expect_all_after_a_stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_leader_killed_in_bursts_a_cluster_loses_nothing() {
+    let trial = Trial { clients: 48, orders: 10_000, kills: 8 };
+    trial.cluster(|rng| (Whom::Leader, in_a_burst(rng))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_leader_killed_and_killed_again_while_it_starts_a_cluster_loses_nothing() {
+    let trial = Trial { clients: 24, orders: 8_000, kills: 6 };
+    let tried = trial.cluster(|rng| (Whom::Leader, Moment::WhileStarting(rng.f64()))).await;
+    let (verdict, seed) = (&tried.verdict, tried.seed);
+    assert_eq!(verdict.kills_while_starting, 6, "seed {seed}: {verdict}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_all_at_once_a_cluster_loses_nothing() {
+    let moment = |rng: &mut Rng| match rng.u8(..3) {
+        0 => Moment::AtWork,
+        1 => in_a_burst(rng),
+        _ => Moment::WhileStarting(rng.f64()),
+    };
+    let trial = Trial { clients: 24, orders: 10_000, kills: 6 };
+    trial.cluster(|rng| (Whom::All, moment(rng))).await.expect_all_after_a_stop().await;
 }

@@ -1,6 +1,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -110,7 +111,7 @@ impl Server {
             command.env("RUST_LOG", "warn");
         }
         // Ctrl-C is for whoever started it, who then decides what becomes of it.
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.process_group(0);
         let child = command.spawn().map_err(|e| self.refused("the start", e))?;
         self.running = Some(Running { child, since: Instant::now(), log_from });
         Ok(())
@@ -218,10 +219,10 @@ impl Server {
         if self.running.is_none() {
             return Ok(());
         }
-        match self.until_ended().await? {
-            (status, _) if status.success() => Ok(()),
-            (status, said) => Err(self.ended(status, said)),
-        }
+        let (status, said) = self.until_ended().await?;
+        // One that has not begun to serve ends by the signal itself: it has nothing to finish.
+        let by_signal = status.signal() == Some(Signal::TERM.as_raw());
+        if status.success() || by_signal { Ok(()) } else { Err(self.ended(status, said)) }
     }
 
     /// Waits until the process has ended; how, and what it said since it started.
