@@ -67,6 +67,9 @@ impl Member {
     /// The cluster as this member joins it, with its data in `dir`. The environment may say more: at
     /// which address to listen, and the secret of the cluster.
     pub(crate) fn cluster(&self, dir: &Path) -> Result<Cluster, catga::EnvironmentError> {
+        if std::env::var_os("CLUSTER_SECRET").is_none() {
+            tracing::info!("CLUSTER_SECRET is not set: peers are taken from this machine alone");
+        }
         let members = self.all.all().map(|member| format!("http://localhost:{}", member.port));
         Cluster::new("order-cluster", members)
             .name(&self.name)

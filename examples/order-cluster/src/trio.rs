@@ -31,7 +31,7 @@ pub(crate) async fn run(trio: Trio) -> Result<ExitCode, Box<dyn Error>> {
         () = stop.asked() => None,
     };
     if ended.is_none() {
-        say("\nDraining all three; a second signal ends them at once.\n")?;
+        say("\nDraining all three; a second signal ends them at once.\n");
     }
     let stopped = tokio::select! {
         stopped = servers.stop() => stopped,
@@ -42,7 +42,7 @@ pub(crate) async fn run(trio: Trio) -> Result<ExitCode, Box<dyn Error>> {
         Some(why) => Err(advised(why)),
         None => {
             stopped?;
-            say("All three have stopped.\n")?;
+            say("All three have stopped.\n");
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -59,8 +59,7 @@ async fn serve(servers: &mut Servers, trio: &Trio) -> ServerError {
         Ok((leader, _)) => leader,
         Err(why) => return why,
     };
-    // They serve, whether anybody reads this or not.
-    let _ = say(&welcome(trio, leader));
+    say(&welcome(trio, leader));
     loop {
         if let Err(why) = servers.check() {
             return why;
@@ -109,8 +108,9 @@ Ctrl-C drains all three.
     text
 }
 
-fn say(text: &str) -> io::Result<()> {
-    io::stdout().write_all(text.as_bytes())
+fn say(text: &str) {
+    // What is done is done, whether anybody reads this or not.
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// The signals that ask a process to stop.

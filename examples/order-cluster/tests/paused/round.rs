@@ -241,11 +241,7 @@ impl<'a> Round<'a> {
                     }
                     None
                 }
-                Err(why) => {
-                    println!("{key}: {why}");
-                    seen.unknown += 1;
-                    None
-                }
+                Err(why) => panic!("{key}: {why}"),
             };
             if took >= stood_still {
                 seen.pending += 1;
