@@ -160,6 +160,38 @@ fn a_process_alone_grows_to_three_nodes_and_keeps_its_data() {
     });
 }
 
+/// Where each was said to be, another one is now, or nobody.
+#[test]
+fn a_cluster_whose_nodes_have_all_moved_finds_itself() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 3);
+        let nodes = machines.start_all(3).await;
+        order(&nodes[0], "alice").await;
+        drop(nodes);
+        for number in 0..3 {
+            machines.host(number).power_cut().await;
+        }
+        let moved = |number: usize| format!("http://{}:{}", name(number), 6001 + number);
+        let start = |number| {
+            let cluster = catga::Cluster::new("test", (0..3).map(moved)).name(name(number));
+            machines.start(number, cluster.data_dir("/data").trust_network())
+        };
+        let started = futures_util::future::join_all((0..3).map(start)).await;
+        let nodes: Vec<_> = started.into_iter().map(|node| node.expect("it starts")).collect();
+        for node in &nodes {
+            order(node, "alice").await;
+        }
+        let is_known = |node: &Node| {
+            let members = node.cluster().status().members;
+            members.into_iter().map(|member| member.endpoint).eq((0..3).map(|it| Some(moved(it))))
+        };
+        machines.until("all know where all are", || nodes.iter().all(is_known)).await;
+        for node in &nodes {
+            assert_eq!(count(node, "alice").await, 4);
+        }
+    });
+}
+
 #[test]
 fn a_node_whose_address_is_no_member_follows_without_a_vote() {
     catga_testkit::run(1, async |test| {

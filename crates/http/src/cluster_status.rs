@@ -26,6 +26,8 @@ pub(crate) struct ClusterStatus {
     members: Vec<Member>,
     /// What an acknowledged command survives.
     durability: Durability,
+    /// How far the node's journal is, and what it has come to.
+    journal: Journal,
 }
 
 /// One member of a cluster.
@@ -55,6 +57,17 @@ pub(crate) struct Durability {
     survives: String,
 }
 
+/// A journal as one node has applied it. Nodes at the same position have the same hash; if they do
+/// not, they have decided differently.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Journal {
+    /// Everything up to here is applied.
+    position: String,
+    /// The rolling hash over it, as hexadecimal digits.
+    #[schema(example = "8f1d3c2b5a697e04")]
+    hash: String,
+}
+
 pub(crate) fn router(node: &Node, draining: &Arc<AtomicBool>) -> Router {
     let (node, draining) = (node.clone(), draining.clone());
     let look = async move || Json(status(&node, draining.load(Ordering::Acquire)));
@@ -64,6 +77,7 @@ pub(crate) fn router(node: &Node, draining: &Arc<AtomicBool>) -> Router {
 fn status(node: &Node, draining: bool) -> ClusterStatus {
     let seen = node.cluster().status();
     let state = if draining { NodeState::Draining } else { seen.state };
+    let (position, hash) = node.rolling_hash();
     let members = seen.members.into_iter().map(|member| Member {
         id: member.name.to_string(),
         endpoint: member.endpoint,
@@ -81,5 +95,6 @@ fn status(node: &Node, draining: bool) -> ClusterStatus {
             log: seen.guarantees.log.to_owned(),
             survives: seen.guarantees.survives.to_string(),
         },
+        journal: Journal { position: position.to_string(), hash: format!("{hash:016x}") },
     }
 }

@@ -6,14 +6,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use order_cluster::trial::{Moment, Plan, Progress, Server, ServerOptions, Verdict, Wrong, run};
+use order_cluster::fleet::{ServerOptions, Servers};
+use order_cluster::trial::{Moment, Plan, Progress, Verdict, Whom, Wrong, run};
 use tempfile::TempDir;
 
 /// How many clients place orders at once.
 const CLIENTS: usize = 16;
 
-/// A crash to be shown.
+/// Crashes to be shown.
 pub(crate) struct Demo {
+    /// One process, in place of the three nodes of a cluster.
+    pub(crate) is_alone: bool,
     /// Where the service keeps its data; none takes a directory that is removed afterwards.
     pub(crate) dir: Option<PathBuf>,
     pub(crate) kills: usize,
@@ -26,11 +29,15 @@ pub(crate) async fn demo(demo: Demo) -> Result<ExitCode, Box<dyn Error>> {
         Some(dir) => (None, dir.clone()),
         None => {
             let temporary = tempfile::Builder::new().prefix("order-cluster-").tempdir()?;
-            let dir = temporary.path().join("node1");
+            let dir = temporary.path().join(if demo.is_alone { "node1" } else { "" });
             (Some(temporary), dir)
         }
     };
-    let options = ServerOptions::new(std::env::current_exe()?, dir);
+    let program = std::env::current_exe()?;
+    let options = match demo.is_alone {
+        true => vec![ServerOptions::new(program, dir)],
+        false => ServerOptions::cluster(program, &dir),
+    };
     let shown = tokio::select! {
         shown = show(&demo, options.clone()) => shown,
         interrupted = tokio::signal::ctrl_c() => {
@@ -39,24 +46,26 @@ pub(crate) async fn demo(demo: Demo) -> Result<ExitCode, Box<dyn Error>> {
         }
     };
     if let Ok(verdict) = &shown {
-        std::io::stdout().write_all(report(verdict).as_bytes())?;
+        std::io::stdout().write_all(report(&demo, verdict).as_bytes())?;
     }
     if shown.as_ref().is_ok_and(Verdict::is_good) {
         return Ok(ExitCode::SUCCESS);
     }
     // For whoever looks into it.
     temporary.map(TempDir::keep);
-    let (log, dir) = (options.log.display(), options.dir.display());
-    writeln!(std::io::stderr(), "the log of the service is {log}, its data is in {dir}")?;
+    for ServerOptions { node, log, dir, .. } in &options {
+        let (log, dir) = (log.display(), dir.display());
+        writeln!(std::io::stderr(), "the log of {node} is {log}, its data is in {dir}")?;
+    }
     shown.map(|_| ExitCode::FAILURE)
 }
 
-async fn show(demo: &Demo, options: ServerOptions) -> Result<Verdict, Box<dyn Error>> {
-    let at_work = |_: &mut fastrand::Rng| Moment::AtWork;
+async fn show(demo: &Demo, options: Vec<ServerOptions>) -> Result<Verdict, Box<dyn Error>> {
+    let at_work = |_: &mut fastrand::Rng| (Whom::Leader, Moment::AtWork);
     let plan = Plan::spread(CLIENTS, demo.orders, demo.kills, fastrand::u64(..), at_work);
     let bar = bar(demo.orders);
     bar.set_message("starting the service");
-    let mut server = Server::start(options).await?;
+    let mut servers = Servers::start(options).await?;
     let watch = |progress: Progress| {
         bar.set_position(progress.acknowledged as u64);
         bar.set_message(match progress.kills {
@@ -64,7 +73,7 @@ async fn show(demo: &Demo, options: ServerOptions) -> Result<Verdict, Box<dyn Er
             kills => format!("orders acknowledged, {kills} of {} kills", demo.kills),
         });
     };
-    let done = run(&mut server, &plan, watch).await;
+    let done = run(&mut servers, &plan, watch).await;
     bar.finish_and_clear();
     let (_, verdict) = done?;
     Ok(verdict)
@@ -77,9 +86,13 @@ fn bar(orders: usize) -> ProgressBar {
     bar.with_style(style.expect("the template is written here"))
 }
 
-fn report(verdict: &Verdict) -> String {
+fn report(demo: &Demo, verdict: &Verdict) -> String {
+    let (place, killed) = match demo.is_alone {
+        true => ("", "The process"),
+        false => (" at three nodes", "The node that led"),
+    };
     let mut text = format!(
-        "\n{CLIENTS} clients placed orders, each under a key of its own. The process was killed \
+        "\n{CLIENTS} clients placed orders{place}, each under a key of its own. {killed} was killed \
          and started again.\n\n"
     );
     let mut row = |name: &str, value: String, note: &str| {
@@ -94,6 +107,14 @@ fn report(verdict: &Verdict) -> String {
     row("answered after a retry", grouped(verdict.retried), "under the same key");
     let before = format!("{} of them answered before a kill", grouped(verdict.repeated_after_kill));
     row("keys asked again", grouped(verdict.repeated), &before);
+    if !demo.is_alone {
+        row(
+            "keys asked elsewhere",
+            grouped(verdict.repeated_elsewhere),
+            "than at the node that had answered",
+        );
+        row("elections", verdict.elections.to_string(), "");
+    }
     let pause = "from a kill to the next acknowledged order";
     row("longest pause", seconds(verdict.longest_pause), pause);
     let restart = "from the start of the process until it is ready";
@@ -103,7 +124,11 @@ fn report(verdict: &Verdict) -> String {
     row("doubled", count(Wrong::Doubled), "");
     row("answers that differ", count(Wrong::Differs), "");
     if verdict.is_good() {
-        text.push_str("\nEvery acknowledged order is there, once, and as it was acknowledged.\n");
+        let place = if demo.is_alone { "there" } else { "on every node" };
+        let _ = writeln!(
+            text,
+            "\nEvery acknowledged order is {place}, once, and as it was acknowledged."
+        );
     } else if verdict.findings.is_empty() {
         text.push_str("\nNo kill happened under load: this has shown nothing.\n");
     } else {

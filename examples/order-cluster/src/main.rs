@@ -1,12 +1,15 @@
-//! The order service: one program, today in one process, next on three nodes as it stands.
+//! The order service: one program, on three nodes or in one process as it stands.
 //!
-//! `cargo run --release -p order-cluster -- --nodes 1`
+//! `cargo run --release -p order-cluster` starts three processes that are one cluster; [`run`] is
+//! what each of them does.
 
 mod demo;
+mod members;
 mod options;
 mod parent;
 mod run;
 mod tools;
+mod trio;
 
 use std::error::Error;
 use std::io::Write;
@@ -18,18 +21,19 @@ use crate::options::{Options, Task};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    perform(Options::parse().task()).await.unwrap_or_else(|error| {
+    perform().await.unwrap_or_else(|error| {
         // Without a standard error there is still the exit code.
         let _ = writeln!(std::io::stderr(), "error: {error}");
         ExitCode::FAILURE
     })
 }
 
-async fn perform(task: Task) -> Result<ExitCode, Box<dyn Error>> {
-    match task {
+async fn perform() -> Result<ExitCode, Box<dyn Error>> {
+    match Options::parse().task()? {
         Task::Verify(dir) => tools::verify(&dir),
         Task::Dump(dir) => tools::dump(&dir),
         Task::Serve(serving) => run::serve(serving).await,
+        Task::Three(trio) => trio::run(trio).await,
         Task::Demo(demo) => demo::demo(demo).await,
     }
 }

@@ -1,38 +1,47 @@
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::demo::Demo;
-use crate::run::Serving;
+use crate::members::Members;
+use crate::run::{Place, Serving};
+use crate::trio::Trio;
 
 const VARIABLES: &str = "\
 Environment:
-  NODE_ID   who the node is; its data belongs to this name [node1]
-  PORT      the port where it listens [5001]
-  BIND      the address where it listens [127.0.0.1]
-  DATA_DIR  where it keeps its data [data/{node id}]
-  RUST_LOG  how much it logs [info]";
+  NODE_ID         which of the three nodes to be, alone in this process: node1, node2 or node3
+  PORT            the same, by its port; with --nodes 1 where to listen [5001]
+  BIND            the address where it listens [127.0.0.1]
+  DATA_DIR        where a node keeps its data [data/{node id}]; three nodes keep it in
+                  DATA_DIR/{node id}
+  CLUSTER_SECRET  what all nodes know and nobody else; needed if BIND lets others in
+  RUST_LOG        how much it logs [info,openraft=warn]";
 
 /// The order service.
 ///
-/// One process that keeps its data on disk: an order that was acknowledged survives the loss of
-/// power. Its API is described at /swagger-ui.
+/// Three processes that are one cluster: an order that was acknowledged is on the disks of two of
+/// them, and any one may fail. With NODE_ID or PORT it is one of the three; with --nodes 1 a process
+/// alone. Its API is described at /swagger-ui.
 #[derive(Parser)]
 #[command(after_help = VARIABLES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
     #[command(subcommand)]
     tool: Option<Tool>,
-    /// How many nodes to run; so far there is one.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=1))]
-    nodes: u8,
-    /// Keep nothing: what is ordered is gone with the process.
+    /// How many nodes: 3, or 1 without a cluster.
+    #[arg(long, default_value = "3", default_value_if("memory", "true", "1"), value_parser = ["1", "3"])]
+    nodes: String,
+    /// The port of the first of three nodes; the others follow it.
+    #[arg(long, default_value_t = 5001, value_parser = clap::value_parser!(u16).range(1..=65533))]
+    port: u16,
+    /// Keep nothing, in one process: what is ordered is gone with it.
     #[arg(long, conflicts_with = "demo")]
     memory: bool,
-    /// Show a crash: start the service, place orders, kill it in the middle, start it again, and
-    /// count what was lost. Its data is kept if DATA_DIR says where, and removed otherwise.
+    /// Show crashes: start the service, place orders, kill the leader in the middle, start it again,
+    /// and count what was lost. The data is kept if DATA_DIR says where, and removed otherwise.
     #[arg(long)]
     demo: bool,
-    /// How often the demo kills the service.
+    /// How often the demo kills the leader.
     #[arg(
         long, default_value_t = 3, requires = "demo",
         value_parser = clap::value_parser!(u16).range(1..=1000)
@@ -69,32 +78,78 @@ pub(crate) enum Task {
     Verify(PathBuf),
     Dump(PathBuf),
     Serve(Serving),
+    Three(Trio),
     Demo(Demo),
 }
 
 impl Options {
-    /// What is asked for, by the options and the environment.
-    pub(crate) fn task(self) -> Task {
-        let node = std::env::var_os("NODE_ID")
-            .map_or_else(|| "node1".to_owned(), |name| name.to_string_lossy().into_owned());
-        let dir = || data_dir().unwrap_or_else(|| default_dir(&node));
+    /// What is asked for, by the options and the environment. What does not fit together ends the
+    /// program.
+    ///
+    /// # Errors
+    /// When the environment means none of the three nodes.
+    pub(crate) fn task(self) -> Result<Task, String> {
+        let node = variable("NODE_ID");
+        let dir = |node: &str| data_dir().unwrap_or_else(|| default_dir(node));
+        let alone = node.clone().unwrap_or_else(|| "node1".to_owned());
         match self.tool {
-            Some(Tool::Verify { dir: given }) => return Task::Verify(given.unwrap_or_else(dir)),
-            Some(Tool::Dump { dir: given }) => return Task::Dump(given.unwrap_or_else(dir)),
+            Some(Tool::Verify { dir: given }) => {
+                return Ok(Task::Verify(given.unwrap_or_else(|| dir(&alone))));
+            }
+            Some(Tool::Dump { dir: given }) => {
+                return Ok(Task::Dump(given.unwrap_or_else(|| dir(&alone))));
+            }
             None => {}
+        }
+        let (members, is_alone) = (Members { first: self.port }, self.nodes == "1");
+        if self.memory && !is_alone {
+            let why = "--memory keeps nothing, which is for one process: leave out --nodes 3";
+            Self::command().error(ErrorKind::ArgumentConflict, why).exit();
         }
         if self.demo {
             let (kills, orders) = (self.kills.into(), self.orders as usize);
-            return Task::Demo(Demo { dir: data_dir(), kills, orders });
+            return Ok(Task::Demo(Demo { is_alone, dir: data_dir(), kills, orders }));
         }
-        let dir = (!self.memory).then(dir);
-        Task::Serve(Serving { node, dir, with_parent: self.with_parent })
+        let (node, place) = match (is_alone, port()?) {
+            (true, _) if self.memory => (alone, Place::Memory),
+            (true, _) => {
+                let dir = dir(&alone);
+                (alone, Place::Disk(dir))
+            }
+            (false, None) if node.is_none() => {
+                let dir = data_dir().unwrap_or_else(|| "data".into());
+                return Ok(Task::Three(Trio { members, dir }));
+            }
+            (false, port) => {
+                let member = members.find(node.as_deref(), port)?;
+                let dir = dir(&member.name);
+                (member.name.clone(), Place::Cluster(member, dir))
+            }
+        };
+        Ok(Task::Serve(Serving { node, place, with_parent: self.with_parent }))
     }
 }
 
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
 /// What `DATA_DIR` says.
-pub(crate) fn data_dir() -> Option<PathBuf> {
+fn data_dir() -> Option<PathBuf> {
     std::env::var_os("DATA_DIR").map(PathBuf::from)
+}
+
+/// What `PORT` says.
+fn port() -> Result<Option<u16>, String> {
+    let read = |port: String| {
+        port.trim().parse().map_err(|_| {
+            format!(
+                "the environment variable PORT is `{port}`: it must be a port number from 0 to \
+                 65535, such as 5001"
+            )
+        })
+    };
+    variable("PORT").map(read).transpose()
 }
 
 fn default_dir(node: &str) -> PathBuf {
@@ -108,8 +163,6 @@ fn default_dir(node: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -118,6 +171,8 @@ mod tests {
         assert!(Options::try_parse_from(["order-cluster", "--kills", "2"]).is_err());
         assert!(Options::try_parse_from(["order-cluster", "--demo", "--kills", "2"]).is_ok());
         assert!(Options::try_parse_from(["order-cluster", "--demo", "--memory"]).is_err());
+        assert!(Options::try_parse_from(["order-cluster", "--nodes", "2"]).is_err());
+        assert!(Options::try_parse_from(["order-cluster", "--port", "65534"]).is_err());
         assert!(Options::try_parse_from(["order-cluster", "verify", "data/node1"]).is_ok());
         assert!(Options::try_parse_from(["order-cluster", "--demo", "dump"]).is_err());
     }

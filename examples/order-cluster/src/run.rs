@@ -1,23 +1,36 @@
 use std::error::Error;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use catga::prelude::*;
-use catga::{Node, OnDisk};
+use catga::{InCluster, Node, OnDisk};
 use order_cluster::{routes::routes, service::Orders};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::members::Member;
 use crate::parent::end_with_parent;
+
+/// What is logged if RUST_LOG says nothing: of the consensus engine only what is wrong.
+const LOGGED: &str = "info,openraft=warn";
 
 /// One node that serves.
 pub(crate) struct Serving {
     pub(crate) node: String,
-    /// Where it keeps its data; none keeps nothing.
-    pub(crate) dir: Option<PathBuf>,
+    pub(crate) place: Place,
     /// It ends when its standard input does.
     pub(crate) with_parent: bool,
+}
+
+/// Where a node keeps what is ordered.
+pub(crate) enum Place {
+    /// Nowhere.
+    Memory,
+    /// On its own disk.
+    Disk(PathBuf),
+    /// On the disks of a majority of its cluster, its own among them.
+    Cluster(Member, PathBuf),
 }
 
 /// Serves until a signal drains it.
@@ -27,32 +40,36 @@ pub(crate) async fn serve(serving: Serving) -> Result<ExitCode, Box<dyn Error>> 
         end_with_parent()?;
     }
     let builder = Catga::builder().name(serving.node).service(|n| Orders { book: n.projection() });
-    let node = match &serving.dir {
-        Some(dir) => builder.data_dir(dir).start().await?,
-        None => builder.start().await?,
+    let node = match &serving.place {
+        Place::Memory => builder.start().await?,
+        Place::Disk(dir) => builder.data_dir(dir).start().await?,
+        Place::Cluster(member, dir) => builder.cluster(member.cluster(dir)?).start().await?,
     };
-    say_what_survives(&node, serving.dir.as_deref());
+    say_what_survives(&node, &serving.place);
     catga::serve(node, routes()).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn start_log() {
+    let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| LOGGED.to_owned());
     // What is wrong with RUST_LOG is said and passed over.
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
     tracing_subscriber::fmt()
-        .with_env_filter(filter.from_env_lossy())
+        .with_env_filter(filter.parse_lossy(wanted))
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
 }
 
-fn say_what_survives(node: &Node, dir: Option<&Path>) {
+fn say_what_survives(node: &Node, place: &Place) {
     let survives = node.cluster().status().guarantees.survives;
-    match dir {
-        Some(dir) => {
-            let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    match place {
+        Place::Memory => {
+            tracing::warn!(%survives, "nothing is kept: orders are gone with the process");
+        }
+        Place::Disk(dir) | Place::Cluster(_, dir) => {
+            let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
             tracing::info!(data = %dir.display(), %survives, "an acknowledged order is on disk");
         }
-        None => tracing::warn!(%survives, "nothing is kept: orders are gone with the process"),
     }
 }

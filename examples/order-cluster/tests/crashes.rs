@@ -1,67 +1,69 @@
-//! The order service is killed under load, again and again, and loses nothing: together more than
-//! 30 times with requests under way, and more than 20,000 acknowledged orders.
+//! The order service is killed under load, again and again, and loses nothing.
+//!
+//! One process: more than 30 times with requests under way, and more than 20,000 acknowledged orders.
+//! Three nodes: their leader more than 30 times, all of them at once several times more, and more
+//! than 50,000 acknowledged orders. Each is on every node once, as it was acknowledged.
 
-use std::sync::Arc;
+#[path = "crashes/tried.rs"]
+mod tried;
+
 use std::time::Duration;
 
 use fastrand::Rng;
-use order_cluster::trial::{Ledger, Moment, Plan, Server, ServerOptions, Verdict, audit, run};
-use tempfile::TempDir;
+use order_cluster::trial::{Moment, Whom};
 
-/// A service after its trial.
-struct Tried {
-    _dir: TempDir,
-    server: Server,
-    ledger: Arc<Ledger>,
-    verdict: Verdict,
-    seed: u64,
-}
-
-async fn try_out(
-    clients: usize,
-    orders: usize,
-    kills: usize,
-    moment: impl FnMut(&mut Rng) -> Moment,
-) -> Tried {
-    let seed = fastrand::u64(..);
-    let dir = tempfile::tempdir().expect("a directory");
-    let options = ServerOptions::new(env!("CARGO_BIN_EXE_order-cluster"), dir.path().join("node1"));
-    let mut server = Server::start(options).await.expect("it starts");
-    let plan = Plan::spread(clients, orders, kills, seed, moment);
-    let (ledger, verdict) = run(&mut server, &plan, |_| {})
-        .await
-        .unwrap_or_else(|error| panic!("seed {seed}: {error}\n{}", server.said()));
-    assert!(verdict.is_good(), "seed {seed}: {verdict}");
-    assert!(ledger.orders() >= orders && ledger.orders() == verdict.acknowledged, "{verdict}");
-    assert_eq!(verdict.kills_under_load, kills, "seed {seed}: {verdict}");
-    assert!(verdict.cut_off > 0 && verdict.retried > 0, "seed {seed}: {verdict}");
-    assert!(verdict.cancelled > 0 && verdict.repeated_after_kill > 0, "seed {seed}: {verdict}");
-    Tried { _dir: dir, server, ledger, verdict, seed }
-}
+use self::tried::Trial;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_work_and_stopped_in_order_it_loses_nothing() {
-    let mut tried = try_out(16, 7_200, 12, |_| Moment::AtWork).await;
-    println!("{}", tried.verdict);
-    let seed = tried.seed;
-    tried.server.stop().await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-    tried.server.spawn().expect("it starts");
-    tried.server.until_ready().await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-    let findings = audit(&[tried.server.address()], &tried.ledger).await.expect("an audit");
-    assert!(findings.is_empty(), "after an orderly stop, seed {seed}: {findings}");
+    let trial = Trial { clients: 16, orders: 7_200, kills: 12 };
+    trial.alone(|_| Moment::AtWork).await.expect_all_after_a_stop().await;
+}
+
+fn in_a_burst(rng: &mut Rng) -> Moment {
+    Moment::InBurst(Duration::from_micros(rng.u64(100..15_000)))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_bursts_it_loses_nothing() {
-    let moment = |rng: &mut Rng| Moment::InBurst(Duration::from_micros(rng.u64(100..15_000)));
-    let tried = try_out(32, 6_600, 11, moment).await;
-    println!("{}", tried.verdict);
+    Trial { clients: 32, orders: 6_600, kills: 11 }.alone(in_a_burst).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_it_starts_it_loses_nothing() {
-    let tried = try_out(16, 6_600, 8, |rng| Moment::WhileStarting(rng.f64())).await;
+    let trial = Trial { clients: 16, orders: 6_600, kills: 8 };
+    let tried = trial.alone(|rng| Moment::WhileStarting(rng.f64())).await;
     let (verdict, seed) = (&tried.verdict, tried.seed);
-    println!("{verdict}");
     assert_eq!(verdict.kills_while_starting, 8, "seed {seed}: {verdict}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_leader_killed_at_work_a_cluster_loses_nothing() {
+    let trial = Trial { clients: 24, orders: 24_000, kills: 20 };
+    trial.cluster(|_| (Whom::Leader, Moment::AtWork)).await.expect_all_after_a_stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_leader_killed_in_bursts_a_cluster_loses_nothing() {
+    let trial = Trial { clients: 48, orders: 10_000, kills: 8 };
+    trial.cluster(|rng| (Whom::Leader, in_a_burst(rng))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_leader_killed_and_killed_again_while_it_starts_a_cluster_loses_nothing() {
+    let trial = Trial { clients: 24, orders: 8_000, kills: 6 };
+    let tried = trial.cluster(|rng| (Whom::Leader, Moment::WhileStarting(rng.f64()))).await;
+    let (verdict, seed) = (&tried.verdict, tried.seed);
+    assert_eq!(verdict.kills_while_starting, 6, "seed {seed}: {verdict}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_all_at_once_a_cluster_loses_nothing() {
+    let moment = |rng: &mut Rng| match rng.u8(..3) {
+        0 => Moment::AtWork,
+        1 => in_a_burst(rng),
+        _ => Moment::WhileStarting(rng.f64()),
+    };
+    let trial = Trial { clients: 24, orders: 10_000, kills: 6 };
+    trial.cluster(|rng| (Whom::All, moment(rng))).await.expect_all_after_a_stop().await;
 }

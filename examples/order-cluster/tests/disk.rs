@@ -11,7 +11,8 @@ use std::fs;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use order_cluster::trial::{Call, Server};
+use order_cluster::client::Call;
+use order_cluster::fleet::Server;
 
 use self::frames::{Frames, flip};
 use self::mount::Mount;

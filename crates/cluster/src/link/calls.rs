@@ -160,6 +160,11 @@ impl Calls {
         self.on.as_ref().map(|(_, pulse)| pulse)
     }
 
+    /// True if they are sent to the node numbered `id` now.
+    pub(super) fn is_on(&self, id: NodeId) -> bool {
+        self.on.as_ref().is_some_and(|(peer, _)| peer.id == id)
+    }
+
     /// The node that was met last at the address.
     pub(super) fn peer(&self) -> Option<NodeId> {
         self.peer

@@ -189,6 +189,11 @@ impl Dialled {
         self.lock().peer() == Some(id)
     }
 
+    /// True if the node numbered `id` is at the other end now.
+    pub(super) fn is_up_to(&self, id: NodeId) -> bool {
+        self.lock().is_on(id)
+    }
+
     pub(super) fn watch(&self) -> watch::Receiver<LinkState> {
         self.state.subscribe()
     }

@@ -145,7 +145,8 @@ impl Links {
 
 impl Peers for Links {
     /// As the port says. A link to the recipient is kept from then on, as by
-    /// [`connect_to`](Self::connect_to); while there is none, the request waits for it.
+    /// [`connect_to`](Self::connect_to); while there is none, the request waits for it, unless the
+    /// recipient is known by its number and met at another address: then it is reached there.
     fn call(
         &self,
         to: &Recipient,
@@ -154,7 +155,7 @@ impl Peers for Links {
         within: Duration,
     ) -> BoxFuture<'static, Result<Bytes, CallError>> {
         let refused = |why: &str| CallError::NotSent(why.to_owned());
-        match self.0.keep(&to.address) {
+        match self.0.way_to(to) {
             Ok(link) => link.call(to.id, topic, request, within),
             Err(why) => Box::pin(std::future::ready(Err(refused(why)))),
         }
@@ -173,6 +174,19 @@ impl Owner {
     /// This node's own.
     fn address(&self) -> Address {
         Arc::clone(&self.shared.ground.options.address)
+    }
+
+    /// The link for a request: to where its recipient is said to be or, while it is not met there, to
+    /// where it is. Members that have all moved tell each other once there is a leader, and there is
+    /// none before they hear each other.
+    fn way_to(&self, to: &Recipient) -> Result<Arc<Dialled>, &'static str> {
+        let said = self.keep(&to.address);
+        let Some(id) = to.id else { return said };
+        if said.as_ref().is_ok_and(|link| link.is_up_to(id)) {
+            return said;
+        }
+        let met = self.shared.links().into_iter().find(|link| link.is_up_to(id));
+        met.map_or(said, Ok)
     }
 
     /// The link to `address`, which is kept from now on.

@@ -35,6 +35,8 @@ async fn health_and_probes_say_how_the_node_is() {
 async fn cluster_status_shows_a_single_process_as_its_own_leader() {
     let shop = start().await;
     shop.node.set_endpoint("http://localhost:5001");
+    shop.order(&[], "C").await;
+    let (position, hash) = shop.node.rolling_hash();
     let got = shop.send("GET /cluster/status", &[], "").await;
     let mut status = got.json();
     assert!(status["term"].is_u64());
@@ -49,6 +51,7 @@ async fn cluster_status_shows_a_single_process_as_its_own_leader() {
                 "isLeader": true,
             }],
             "durability": {"log": "memory", "survives": "nothing"},
+            "journal": {"position": position.to_string(), "hash": format!("{hash:016x}")},
         })
     );
 }

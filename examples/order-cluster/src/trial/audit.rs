@@ -5,21 +5,21 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use tokio::task::JoinSet;
 
-use super::client::{Call, Client};
 use super::error::Error;
 use super::findings::{Findings, Wrong};
 use super::ledger::{Account, Ledger};
 use super::settle::settle;
 use super::shopper::{repeat, shown};
 use super::tally::Tally;
+use crate::client::{Call, Client};
 use crate::messages::CustomerOrders;
 use crate::order::Order;
 
-/// So many keys of each client are asked again, spread over all that it was told.
+/// So many keys of each client are asked again at each node, spread over all that it was told.
 const REPEATS: usize = 16;
 
-/// Looks for everything that `ledger` holds: each order by its id and by its customer, and for a
-/// part of the keys whether they get the same answer again.
+/// Looks on each of `servers` for everything that `ledger` holds: each order by its id and by its
+/// customer, and for a part of the keys whether they get the same answer again.
 ///
 /// # Errors
 /// Only if the audit itself breaks off.
@@ -38,13 +38,15 @@ pub(super) async fn audit_with(
 ) -> Result<(), Error> {
     let mut tasks = JoinSet::new();
     for number in 0..ledger.accounts.len() {
-        let mut client = Client::new(servers.to_vec());
-        let (ledger, tally) = (Arc::clone(ledger), Arc::clone(tally));
+        let (servers, ledger, tally) = (servers.to_vec(), Arc::clone(ledger), Arc::clone(tally));
         tasks.spawn(async move {
             let account = &ledger.accounts[number];
-            let read = read_back(&mut client, account, &tally).await;
-            if read.is_none() {
-                tally.unexpected(format!("{} was not read back to the end", account.customer));
+            for server in servers {
+                let mut client = Client::new(vec![server]);
+                if read_back(&mut client, account, &tally).await.is_none() {
+                    let what = format!("{} was not read back from {server}", account.customer);
+                    tally.unexpected(what);
+                }
             }
         });
     }
@@ -54,7 +56,7 @@ pub(super) async fn audit_with(
     Ok(())
 }
 
-/// Reads back one account. None if nobody answers any more.
+/// Reads back one account from one node. None if it does not answer any more.
 async fn read_back(client: &mut Client, account: &Account, tally: &Tally) -> Option<()> {
     let missing = check_customer(client, account, tally).await?;
     for placed in &account.placed {
@@ -91,7 +93,9 @@ async fn check_customer<'a>(
     if account.placed.is_empty() {
         return Some(HashSet::new());
     }
+    // What this node has not applied yet must be there too; later reads need not ask for it again.
     let call = Call::get(format!("/orders/customer/{}", account.customer));
+    let call = call.header("catga-read", "linearizable");
     let answer = settle(client, &call, tally).await?.answer;
     let orders = match answer.json() {
         Some(CustomerOrders { orders, .. }) => orders,
@@ -158,7 +162,11 @@ mod tests {
             key: key.to_owned(),
             quantity: 1,
             kills: 0,
-            created: Answered { body: Bytes::new(), order: order(key) },
+            created: Answered {
+                body: Bytes::new(),
+                by: ([127, 0, 0, 1], 1).into(),
+                order: order(key),
+            },
             cancelled: None,
         });
         let account = Account { customer: "ann".to_owned(), placed: placed.into() };

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::ServerError;
+use crate::fleet::ServerError;
 
 /// Why a trial could not be carried out. What it finds wrong is no error, but its verdict.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,8 @@
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 
-use super::client::Call;
+use crate::client::Call;
 use crate::messages::{CreateOrder, OrderId};
 use crate::order::Order;
 
@@ -40,6 +42,8 @@ pub struct Placed {
 pub struct Answered {
     /// As it came.
     pub body: Bytes,
+    /// Who gave it.
+    pub by: SocketAddr,
     /// What it says.
     pub order: Order,
 }

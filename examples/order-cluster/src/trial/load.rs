@@ -4,10 +4,10 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use super::client::Client;
 use super::ledger::{Account, Ledger};
 use super::shopper::{Door, Shopper};
 use super::tally::Tally;
+use crate::client::Client;
 
 /// Clients at work. Dropping it ends them at once.
 pub(super) struct Load {

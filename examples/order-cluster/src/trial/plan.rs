@@ -18,8 +18,20 @@ pub struct Plan {
 pub struct Kill {
     /// So many more orders are acknowledged first.
     pub orders: usize,
+    /// Who is killed.
+    pub whom: Whom,
     /// What then happens.
     pub at: Moment,
+}
+
+/// Whom a kill hits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Whom {
+    /// The node that leads, which one alone always does.
+    Leader,
+    /// All nodes at once.
+    All,
 }
 
 /// In which state the service is killed.
@@ -38,20 +50,21 @@ pub enum Moment {
 
 impl Plan {
     /// A plan for `clients` that place `orders`: the service is killed `kills` times, at random
-    /// times that are spread over the orders, each at a moment that `moment` gives.
+    /// times that are spread over the orders, each as `strike` says.
     pub fn spread(
         clients: usize,
         orders: usize,
         kills: usize,
         seed: u64,
-        mut moment: impl FnMut(&mut fastrand::Rng) -> Moment,
+        mut strike: impl FnMut(&mut fastrand::Rng) -> (Whom, Moment),
     ) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let part = orders / (kills + 1);
         let mut kill = || {
             // None comes at once, so that each hits clients at work.
             let orders = rng.usize(part / 2..=part + part / 2).max(1);
-            Kill { orders, at: moment(&mut rng) }
+            let (whom, at) = strike(&mut rng);
+            Kill { orders, whom, at }
         };
         Self { clients, orders, kills: (0..kills).map(|_| kill()).collect(), seed }
     }

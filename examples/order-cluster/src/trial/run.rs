@@ -1,11 +1,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::agreement::agree;
 use super::audit::audit_with;
 use super::error::Error;
 use super::load::Load;
 use super::tally::Tally;
-use super::{Kill, Ledger, Moment, Plan, Server, Verdict};
+use super::{Kill, Ledger, Moment, Plan, Verdict, Whom};
+use crate::fleet::Servers;
 
 /// How often it looks whether the moment has come.
 const LOOK: Duration = Duration::from_millis(1);
@@ -26,8 +28,8 @@ pub struct Progress {
     pub reads_back: bool,
 }
 
-/// Follows `plan` with the service at `server`, which is ready, and reads everything back.
-/// `watch` is told now and then how far it is.
+/// Follows `plan` with the service that `servers` are, which are ready, and reads everything back
+/// from each of them. `watch` is told now and then how far it is.
 ///
 /// # Errors
 /// When it cannot be carried out, such as when the service does not start again.
@@ -35,27 +37,34 @@ pub struct Progress {
 /// # Cancel safety
 /// Dropping the future ends all clients; the service runs on.
 pub async fn run(
-    server: &mut Server,
+    servers: &mut Servers,
     plan: &Plan,
     watch: impl FnMut(Progress),
 ) -> Result<(Arc<Ledger>, Verdict), Error> {
     let tally = Arc::new(Tally::default());
-    let servers = [server.address()];
-    let load = Load::start(&servers, plan.clients, plan.seed, &tally);
-    let mut trial = Trial { server, load: &load, tally: &tally, watch, start: Duration::ZERO };
+    let addresses = servers.addresses();
+    let (_, first_term) = servers.leader().await?;
+    let load = Load::start(&addresses, plan.clients, plan.seed, &tally);
+    let mut trial = Trial { servers, load: &load, tally: &tally, watch, start: Duration::ZERO };
     for kill in &plan.kills {
         trial.strike(*kill).await?;
     }
     trial.until_acknowledged(plan.orders).await?;
     trial.show(true);
     let ledger = Arc::new(load.finish().await?);
-    audit_with(&servers, &ledger, &tally).await?;
+    audit_with(&addresses, &ledger, &tally).await?;
+    let findings = agree(servers).await;
+    let (_, last_term) = servers.leader().await?;
+    let mut counts = tally.lock();
+    counts.findings.extend(findings);
+    counts.elections = last_term - first_term;
+    drop(counts);
     let verdict = Verdict::new(&tally);
     Ok((ledger, verdict))
 }
 
 struct Trial<'a, W> {
-    server: &'a mut Server,
+    servers: &'a mut Servers,
     load: &'a Load,
     tally: &'a Tally,
     watch: W,
@@ -67,21 +76,27 @@ impl<W: FnMut(Progress)> Trial<'_, W> {
     /// Waits for the moment, kills, and starts again.
     async fn strike(&mut self, kill: Kill) -> Result<(), Error> {
         self.until_acknowledged(self.tally.acknowledged() + kill.orders).await?;
-        if let Moment::InBurst(after) = kill.at {
+        if let Moment::InBurst(_) = kill.at {
             self.load.hold();
             self.until(|trial| trial.tally.under_way() == 0).await?;
             tokio::time::sleep(REST).await;
+        }
+        let struck: Vec<usize> = match kill.whom {
+            Whom::Leader => vec![self.servers.leader().await?.0],
+            Whom::All => (0..self.servers.all().len()).collect(),
+        };
+        if let Moment::InBurst(after) = kill.at {
             self.load.release();
             tokio::time::sleep(after).await;
         }
-        self.kill(false)?;
-        self.server.spawn()?;
+        self.kill(&struck, false)?;
         if let Moment::WhileStarting(part) = kill.at {
             tokio::time::sleep(self.start.mul_f64(part)).await;
-            self.kill(true)?;
-            self.server.spawn()?;
+            self.kill(&struck, true)?;
         }
-        self.start = self.server.until_ready().await?;
+        for number in struck {
+            self.start = self.servers.one(number).until_ready().await?;
+        }
         let mut counts = self.tally.lock();
         counts.longest_restart = counts.longest_restart.max(self.start);
         drop(counts);
@@ -89,13 +104,17 @@ impl<W: FnMut(Progress)> Trial<'_, W> {
         Ok(())
     }
 
-    /// Kills the process, which starts or serves.
-    fn kill(&mut self, starting: bool) -> Result<(), Error> {
+    /// Kills the processes, which start or serve, and starts them again.
+    fn kill(&mut self, struck: &[usize], starting: bool) -> Result<(), Error> {
         let under_way = self.tally.under_way();
         let since = Instant::now();
-        self.server.kill()?;
+        self.servers.kill(struck)?;
+        let gone = Instant::now();
+        for number in struck {
+            self.servers.one(*number).spawn()?;
+        }
         let mut counts = self.tally.lock();
-        counts.pauses.begin(since, Instant::now());
+        counts.pauses.begin(since, gone);
         counts.kills += 1;
         counts.kills_while_starting += usize::from(starting && under_way > 0);
         counts.kills_under_load += usize::from(!starting && under_way > 0);
@@ -112,7 +131,7 @@ impl<W: FnMut(Progress)> Trial<'_, W> {
     async fn until(&mut self, holds: impl Fn(&Self) -> bool) -> Result<(), Error> {
         let (mut seen, mut since) = (self.tally.acknowledged(), Instant::now());
         while !holds(self) && self.tally.lock().findings.is_empty() {
-            self.server.check()?;
+            self.servers.check()?;
             let now = self.tally.acknowledged();
             if now != seen {
                 (seen, since) = (now, Instant::now());

@@ -1,7 +1,8 @@
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::client::{Answer, Call, Client, NoAnswer};
 use super::tally::Tally;
+use crate::client::{Answer, Call, Client, NoAnswer};
 
 /// How long one request is repeated before that is a fault: many times what a start takes.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -11,6 +12,8 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(2
 /// A request that was answered.
 pub(super) struct Settled {
     pub(super) answer: Answer,
+    /// Who answered.
+    pub(super) by: SocketAddr,
     /// When the attempt that was answered began.
     pub(super) sent: Instant,
     /// How many attempts were not answered.
@@ -23,9 +26,11 @@ pub(super) async fn settle(client: &mut Client, call: &Call, tally: &Tally) -> O
     let begun = Instant::now();
     let mut retries = 0;
     loop {
-        let sent = Instant::now();
+        let (by, sent) = (client.server(), Instant::now());
         let why = match client.send(call).await {
-            Ok(answer) if !answer.is_put_off() => return Some(Settled { answer, sent, retries }),
+            Ok(answer) if !answer.is_put_off() => {
+                return Some(Settled { answer, by, sent, retries });
+            }
             Ok(answer) => format!("status {}", answer.status),
             Err(why) => {
                 if !matches!(why, NoAnswer::NoConnection(_)) {

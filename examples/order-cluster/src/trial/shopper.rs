@@ -3,11 +3,11 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use tokio::sync::watch;
 
-use super::client::{Answer, Client};
 use super::findings::Wrong;
 use super::ledger::{Account, Answered, Placed, create};
 use super::settle::{Settled, settle};
 use super::tally::Tally;
+use crate::client::{Answer, Client};
 use crate::order::{Order, Status};
 
 /// What all clients do.
@@ -97,8 +97,9 @@ impl Shopper {
         Ok(())
     }
 
-    /// Asks again what was answered: the answer must be the same.
+    /// Asks again what was answered, at the next node: the answer must be the same.
     async fn repeat(&mut self, which: usize) -> Result<(), Broke> {
+        self.client.move_on();
         let placed = &self.account.placed[which];
         let (customer, tally) = (&self.account.customer, &self.tally);
         repeat(&mut self.client, placed, customer, tally).await.ok_or(Broke)
@@ -121,7 +122,7 @@ impl Shopper {
         if settled.retries > 0 {
             self.tally.lock().retried += 1;
         }
-        Ok(Answered { body: answer.body.clone(), order })
+        Ok(Answered { body: answer.body.clone(), by: settled.by, order })
     }
 }
 
@@ -135,9 +136,10 @@ pub(super) async fn repeat(
     let created = (placed.create_call(customer), StatusCode::CREATED, &placed.created);
     let cancelled = placed.cancelled.as_ref().map(|it| (placed.cancel_call(), StatusCode::OK, it));
     for (call, status, first) in [created].into_iter().chain(cancelled) {
-        let answer = settle(client, &call, tally).await?.answer;
+        let Settled { answer, by, .. } = settle(client, &call, tally).await?;
         let mut counts = tally.lock();
         counts.repeated += 1;
+        counts.repeated_elsewhere += usize::from(by != first.by);
         counts.repeated_after_kill += usize::from(placed.kills < counts.kills);
         if answer.status != status || answer.body != first.body {
             let first = String::from_utf8_lossy(&first.body);

@@ -20,6 +20,8 @@ pub(super) struct Rest {
     pub(super) cancelled: usize,
     /// Keys that were answered and asked again.
     pub(super) repeated: usize,
+    /// Those that were answered by one node and asked again at another.
+    pub(super) repeated_elsewhere: usize,
     /// Those that were answered before a kill and asked again after it.
     pub(super) repeated_after_kill: usize,
     /// Requests that were answered only when they were repeated.
@@ -30,6 +32,8 @@ pub(super) struct Rest {
     pub(super) kills_under_load: usize,
     pub(super) kills_while_starting: usize,
     pub(super) longest_restart: Duration,
+    /// How many terms have begun.
+    pub(super) elections: u64,
     pub(super) pauses: Pauses,
     pub(super) findings: Findings,
 }

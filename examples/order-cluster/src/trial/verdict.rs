@@ -24,8 +24,12 @@ pub struct Verdict {
     pub retried: usize,
     /// How many keys that had been answered were asked again.
     pub repeated: usize,
+    /// How many of those had been answered by another node.
+    pub repeated_elsewhere: usize,
     /// How many of those had been answered before a kill.
     pub repeated_after_kill: usize,
+    /// How many elections there were: each begins a term, also one that nobody wins.
+    pub elections: u64,
     /// The longest time from a kill to the next acknowledged order.
     pub longest_pause: Duration,
     /// The longest time from the start of the process until it was ready.
@@ -47,6 +51,8 @@ impl Verdict {
             cut_off: rest.cut_off,
             retried: rest.retried,
             repeated: rest.repeated,
+            repeated_elsewhere: rest.repeated_elsewhere,
+            elections: rest.elections,
             repeated_after_kill: rest.repeated_after_kill,
             longest_pause: rest.pauses.longest(),
             longest_restart: rest.longest_restart,
@@ -65,16 +71,18 @@ impl fmt::Display for Verdict {
         write!(
             f,
             "{} orders acknowledged, {} cancelled; {} kills, {} under load, {} while starting; {} \
-             attempts cut off, {} requests retried, {} keys repeated, {} of them after a kill; \
-             pause {:?}, restart {:?}; {}",
+             elections; {} attempts cut off, {} requests retried, {} keys repeated, {} of them at \
+             another node and {} after a kill; pause {:?}, restart {:?}; {}",
             self.acknowledged,
             self.cancelled,
             self.kills,
             self.kills_under_load,
             self.kills_while_starting,
+            self.elections,
             self.cut_off,
             self.retried,
             self.repeated,
+            self.repeated_elsewhere,
             self.repeated_after_kill,
             self.longest_pause,
             self.longest_restart,

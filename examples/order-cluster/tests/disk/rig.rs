@@ -3,9 +3,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use order_cluster::client::{Answer, Call, Client, NoAnswer};
+use order_cluster::fleet::{Server, ServerError, ServerOptions};
 use order_cluster::messages::CreateOrder;
 use order_cluster::order::Order;
-use order_cluster::trial::{Answer, Call, Client, NoAnswer, Server, ServerError, ServerOptions};
+
 use tempfile::TempDir;
 
 use crate::frames::Frames;
@@ -99,7 +101,7 @@ impl Rig {
 /// What a process said that did not start.
 pub(crate) fn refusal<T: std::fmt::Debug>(started: Result<T, ServerError>) -> String {
     match started {
-        Err(ServerError::Ended { status, said }) if !status.success() => said,
+        Err(ServerError::Ended { status, said, .. }) if !status.success() => said,
         other => panic!("it must refuse to start, and gave {other:?}"),
     }
 }

@@ -1,59 +1,25 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::client::{Call, Client};
+use super::{ServerError, ServerOptions, Status};
+use crate::client::{Call, Client};
 
 /// How often it looks whether the process is ready or has ended.
-const LOOK: Duration = Duration::from_millis(2);
+pub(super) const LOOK: Duration = Duration::from_millis(2);
 /// How long a process may take to be ready, or to stop in order.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a process that runs may take to say how it is.
+const STATUS_WAIT: Duration = Duration::from_millis(500);
 /// So many ports are tried.
-const PORTS: usize = 8;
-
-/// How a process of the service is started.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ServerOptions {
-    /// The program.
-    pub program: PathBuf,
-    /// The node's name: `node1`.
-    pub node: String,
-    /// Where it keeps its data.
-    pub dir: PathBuf,
-    /// Where what it says goes: beside `dir`, with `.log` after its name.
-    pub log: PathBuf,
-}
-
-impl ServerOptions {
-    /// A process of `program` on the data directory `dir`.
-    pub fn new(program: impl Into<PathBuf>, dir: impl Into<PathBuf>) -> Self {
-        let dir = dir.into();
-        let mut log = dir.clone().into_os_string();
-        log.push(".log");
-        Self { program: program.into(), node: "node1".to_owned(), dir, log: log.into() }
-    }
-
-    /// The same under another name.
-    #[must_use]
-    pub fn node(mut self, node: &str) -> Self {
-        node.clone_into(&mut self.node);
-        self
-    }
-
-    /// The same with another place for what it says.
-    #[must_use]
-    pub fn log(mut self, log: impl Into<PathBuf>) -> Self {
-        self.log = log.into();
-        self
-    }
-}
+pub(super) const PORTS: usize = 8;
 
 /// A process of the service, on a port of its own. Killed when dropped; and should whoever started
 /// it be killed, it ends by itself.
@@ -61,6 +27,8 @@ impl ServerOptions {
 pub struct Server {
     options: ServerOptions,
     port: u16,
+    /// Of the cluster that it is a member of: the port of the first member.
+    cluster: Option<u16>,
     running: Option<Running>,
 }
 
@@ -72,40 +40,18 @@ struct Running {
     log_from: u64,
 }
 
-/// Why a process of the service is not as it should be.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServerError {
-    /// It cannot be started or killed, or its log not be written.
-    #[error("{what} of {program}: {source}", program = program.display())]
-    Machine {
-        /// The program.
-        program: PathBuf,
-        /// What was attempted.
-        what: &'static str,
-        /// What the machine said.
-        source: io::Error,
-    },
-    /// It ended by itself.
-    #[error("the service ended ({status}); it said:\n{said}")]
-    Ended {
-        /// How.
-        status: ExitStatus,
-        /// What it said since it started.
-        said: String,
-    },
-    /// It is taking too long.
-    #[error("the service did not {what} within {PATIENCE:?}; its log is {}", log.display())]
-    TooLate {
-        /// What it should have done.
-        what: &'static str,
-        /// Where its log is.
-        log: PathBuf,
-    },
-}
-
 impl Server {
-    /// Starts a process on a port that is free, and waits until it is ready.
+    /// A process that is alone, on `port`; it is not started yet.
+    pub fn alone(options: ServerOptions, port: u16) -> Self {
+        Self { options, port, cluster: None, running: None }
+    }
+
+    /// A member of a cluster, on `port`, whose first member is on `first`; it is not started yet.
+    pub fn member(options: ServerOptions, port: u16, first: u16) -> Self {
+        Self { options, port, cluster: Some(first), running: None }
+    }
+
+    /// Starts a process that is alone on a port that is free, and waits until it is ready.
     ///
     /// # Errors
     /// When it cannot be started, or ends by itself.
@@ -113,16 +59,14 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future kills the process.
     pub async fn start(options: ServerOptions) -> Result<Self, ServerError> {
-        let mut server = Self { options, port: 0, running: None };
+        let mut server = Self::alone(options, 0);
         let mut left = PORTS;
         loop {
-            server.port = free_port();
+            server.port = free_port(1);
             server.spawn()?;
             left -= 1;
             match server.until_ready().await {
-                // Somebody else has taken the port between the look and the start.
-                Err(ServerError::Ended { said, .. })
-                    if left > 0 && said.contains("another program listens there") => {}
+                Err(error) if left > 0 && error.is_port_taken() => {}
                 Err(error) => return Err(error),
                 Ok(_) => return Ok(server),
             }
@@ -148,8 +92,12 @@ impl Server {
         let opened = self.open_log();
         let (log, log_from) = opened.map_err(|e| self.refused("opening the log", e))?;
         let mut command = Command::new(&self.options.program);
+        match self.cluster {
+            None => command.args(["--nodes", "1"]),
+            Some(first) => command.args(["--port", &first.to_string()]),
+        };
         command
-            .args(["--nodes", "1", "--with-parent"])
+            .arg("--with-parent")
             .env("NODE_ID", &self.options.node)
             .env("PORT", self.port.to_string())
             .env("DATA_DIR", &self.options.dir)
@@ -158,12 +106,12 @@ impl Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log);
-        if std::env::var_os("RUST_LOG").is_none() {
+        if self.options.quiet && std::env::var_os("RUST_LOG").is_none() {
             // A line for each request would be most of what the machine does.
             command.env("RUST_LOG", "warn");
         }
         // Ctrl-C is for whoever started it, who then decides what becomes of it.
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.process_group(0);
         let child = command.spawn().map_err(|e| self.refused("the start", e))?;
         self.running = Some(Running { child, since: Instant::now(), log_from });
         Ok(())
@@ -177,19 +125,31 @@ impl Server {
     /// # Cancel safety
     /// Nothing is lost: ask again.
     pub async fn until_ready(&mut self) -> Result<Duration, ServerError> {
-        let mut client = Client::new(vec![self.address()]);
         let since = self.running.as_ref().map_or_else(Instant::now, |running| running.since);
-        loop {
-            self.check()?;
-            let ready = client.send(&Call::get("/readyz")).await;
-            // Looked at again: the port may be another's.
-            self.check()?;
-            if ready.is_ok_and(|answer| answer.status == StatusCode::OK) {
-                return Ok(since.elapsed());
-            }
+        while !self.is_ready().await? {
             self.expect_within(since, "become ready")?;
             tokio::time::sleep(LOOK).await;
         }
+        Ok(since.elapsed())
+    }
+
+    /// Whether the process that was started is ready.
+    pub(super) async fn is_ready(&mut self) -> Result<bool, ServerError> {
+        self.check()?;
+        let mut client = Client::new(vec![self.address()]);
+        let ready = client.send(&Call::get("/readyz")).await;
+        // Looked at again: the port may be another's.
+        self.check()?;
+        Ok(ready.is_ok_and(|answer| answer.status == StatusCode::OK))
+    }
+
+    /// What it says of itself and its cluster; none if it does not say so at once.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: ask again.
+    pub async fn status(&self) -> Option<Status> {
+        let mut client = Client::new(vec![self.address()]).patience(STATUS_WAIT);
+        client.send(&Call::get("/cluster/status")).await.ok()?.json()
     }
 
     /// Kills the process, if it runs: nothing more of it happens after this returns.
@@ -197,12 +157,49 @@ impl Server {
     /// # Errors
     /// When the machine refuses.
     pub fn kill(&mut self) -> Result<(), ServerError> {
+        self.begin_kill()?;
         let Some(running) = &mut self.running else { return Ok(()) };
-        // SIGKILL; one that has ended already is only waited for.
-        let killed = running.child.kill().and_then(|()| running.child.wait());
-        killed.map_err(|e| self.refused("the kill", e))?;
+        running.child.wait().map_err(|e| self.refused("the kill", e))?;
         self.running = None;
         Ok(())
+    }
+
+    /// Kills the process, and does not wait until it is gone.
+    pub(super) fn begin_kill(&mut self) -> Result<(), ServerError> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        // SIGKILL; one that has ended already is only waited for.
+        running.child.kill().map_err(|e| self.refused("the kill", e))
+    }
+
+    /// Has the process stand still (SIGSTOP) until it is [woken](Self::wake).
+    ///
+    /// # Errors
+    /// When the machine refuses.
+    pub fn pause(&mut self) -> Result<(), ServerError> {
+        self.signal(Signal::STOP, "the pause")
+    }
+
+    /// Has the process go on (SIGCONT).
+    ///
+    /// # Errors
+    /// When the machine refuses.
+    pub fn wake(&mut self) -> Result<(), ServerError> {
+        self.signal(Signal::CONT, "the waking")
+    }
+
+    /// Asks the process to stop (SIGTERM), and does not wait until it has.
+    pub(super) fn begin_stop(&mut self) -> Result<(), ServerError> {
+        self.signal(Signal::TERM, "the stop")
+    }
+
+    fn signal(&mut self, signal: Signal, what: &'static str) -> Result<(), ServerError> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        // The number of one that has ended may be another's by now.
+        let sent = match running.child.try_wait() {
+            Ok(None) => kill_process(Pid::from_child(&running.child), signal).map_err(Into::into),
+            looked => looked.map(drop),
+        };
+        sent.map_err(|e| self.refused(what, e))
     }
 
     /// Asks the process to stop (SIGTERM), and waits until it has.
@@ -213,13 +210,19 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future leaves the process stopping.
     pub async fn stop(&mut self) -> Result<(), ServerError> {
-        let Some(running) = &self.running else { return Ok(()) };
-        let asked = kill_process(Pid::from_child(&running.child), Signal::TERM);
-        asked.map_err(|e| self.refused("the stop", e.into()))?;
-        match self.until_ended().await? {
-            (status, _) if status.success() => Ok(()),
-            (status, said) => Err(ServerError::Ended { status, said }),
+        self.begin_stop()?;
+        self.until_stopped().await
+    }
+
+    /// Waits until the process has ended well.
+    pub(super) async fn until_stopped(&mut self) -> Result<(), ServerError> {
+        if self.running.is_none() {
+            return Ok(());
         }
+        let (status, said) = self.until_ended().await?;
+        // One that has not begun to serve ends by the signal itself: it has nothing to finish.
+        let by_signal = status.signal() == Some(Signal::TERM.as_raw());
+        if status.success() || by_signal { Ok(()) } else { Err(self.ended(status, said)) }
     }
 
     /// Waits until the process has ended; how, and what it said since it started.
@@ -233,7 +236,7 @@ impl Server {
         let since = Instant::now();
         loop {
             match self.check() {
-                Err(ServerError::Ended { status, said }) => {
+                Err(ServerError::Ended { status, said, .. }) => {
                     self.running = None;
                     return Ok((status, said));
                 }
@@ -253,7 +256,7 @@ impl Server {
         let looked = running.child.try_wait();
         match looked.map_err(|e| self.refused("a look at the process", e))? {
             None => Ok(()),
-            Some(status) => Err(ServerError::Ended { status, said: self.said() }),
+            Some(status) => Err(self.ended(status, self.said())),
         }
     }
 
@@ -273,13 +276,23 @@ impl Server {
         Ok((log, len))
     }
 
+    fn ended(&self, status: ExitStatus, said: String) -> ServerError {
+        let (node, log) = (self.options.node.clone(), self.options.log.clone());
+        ServerError::Ended { node, status, said, log }
+    }
+
     fn refused(&self, what: &'static str, source: io::Error) -> ServerError {
         ServerError::Machine { program: self.options.program.clone(), what, source }
     }
 
-    fn expect_within(&self, since: Instant, what: &'static str) -> Result<(), ServerError> {
+    pub(super) fn expect_within(
+        &self,
+        since: Instant,
+        what: &'static str,
+    ) -> Result<(), ServerError> {
         if since.elapsed() > PATIENCE {
-            return Err(ServerError::TooLate { what, log: self.options.log.clone() });
+            let (node, log) = (self.options.node.clone(), self.options.log.clone());
+            return Err(ServerError::TooLate { node, what, waited: PATIENCE, log });
         }
         Ok(())
     }
@@ -292,11 +305,13 @@ impl Drop for Server {
     }
 }
 
-/// A port on which nobody listens now. Not one of those that connections are made from: while the
-/// service is down, a client that tries to reach it could be given its very port.
-fn free_port() -> u16 {
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+/// The first of `count` ports in a row on which nobody listens now. None of those that connections
+/// are made from: while the service is down, a client that tries to reach it could be given its very
+/// port.
+pub(super) fn free_port(count: u16) -> u16 {
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    let are_free = |first: &u16| (*first..*first + count).all(is_free);
     let drawn = std::iter::repeat_with(|| fastrand::u16(10_000..32_000));
     // If none of so many is free, the service says so itself.
-    drawn.take(64).find(is_free).unwrap_or(10_000)
+    drawn.take(64).find(are_free).unwrap_or(10_000)
 }

@@ -1,3 +1,5 @@
+//! Asks the service over HTTP, as anybody may.
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,26 +20,32 @@ use tokio::time::timeout;
 pub struct Call {
     method: Method,
     path: String,
-    key: Option<String>,
+    headers: Vec<(&'static str, String)>,
     body: Bytes,
 }
 
 impl Call {
     /// Asks for what is at `path`.
     pub fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), key: None, body: Bytes::new() }
+        Self { method: Method::GET, path: path.into(), headers: Vec::new(), body: Bytes::new() }
     }
 
     /// Sends `body` to `path`, as JSON.
     pub fn post(path: impl Into<String>, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("what is sent are texts and numbers");
-        Self { method: Method::POST, path: path.into(), key: None, body: body.into() }
+        Self { method: Method::POST, path: path.into(), headers: Vec::new(), body: body.into() }
     }
 
     /// The same under an `Idempotency-Key`: however often it is sent, it counts once.
     #[must_use]
-    pub fn keyed(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(key.into());
+    pub fn keyed(self, key: impl Into<String>) -> Self {
+        self.header("idempotency-key", key)
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 }
@@ -49,6 +57,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// The body.
     pub body: Bytes,
+    /// The session token: what the answer has seen.
+    pub position: Option<String>,
 }
 
 impl Answer {
@@ -125,6 +135,19 @@ impl Client {
         self
     }
 
+    /// The server that it asks next.
+    pub fn server(&self) -> SocketAddr {
+        self.servers[self.at]
+    }
+
+    /// Goes on to the next server.
+    pub fn move_on(&mut self) {
+        if self.servers.len() > 1 {
+            self.connection = None;
+            self.at = (self.at + 1) % self.servers.len();
+        }
+    }
+
     /// Sends the request and waits for the answer.
     ///
     /// # Errors
@@ -137,9 +160,8 @@ impl Client {
         let answer = timeout(patience, self.exchange(call)).await;
         let answer = answer.unwrap_or(Err(NoAnswer::TooLate(patience)));
         let goes_on = matches!(&answer, Ok(answer) if !answer.is_put_off());
-        if !goes_on && (answer.is_err() || self.servers.len() > 1) {
-            self.connection = None;
-            self.at = (self.at + 1) % self.servers.len();
+        if !goes_on {
+            self.move_on();
         }
         answer
     }
@@ -163,16 +185,18 @@ impl Client {
         if call.method == Method::POST {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        if let Some(key) = &call.key {
-            request = request.header("idempotency-key", key);
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
         }
         let request = request.body(Full::new(call.body.clone()));
-        let request = request.expect("paths and keys are made of letters and digits");
+        let request = request.expect("paths and headers are made of letters and digits");
         let response = connection.sender.send_request(request).await.map_err(NoAnswer::Broken)?;
         let status = response.status();
+        let position = response.headers().get("catga-position");
+        let position = position.and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
         let body = response.into_body().collect().await.map_err(NoAnswer::Broken)?.to_bytes();
         self.connection = Some(connection);
-        Ok(Answer { status, body })
+        Ok(Answer { status, body, position })
     }
 }
 

@@ -1,0 +1,135 @@
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use order_cluster::fleet::{ServerError, ServerOptions, Servers};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::members::Members;
+
+/// How often it looks whether one of the three has ended.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Three nodes on this machine, each in a process of its own.
+pub(crate) struct Trio {
+    pub(crate) members: Members,
+    /// Each has a directory below it.
+    pub(crate) dir: PathBuf,
+}
+
+/// Runs them until a signal comes, or one of them ends; then drains them.
+pub(crate) async fn run(trio: Trio) -> Result<ExitCode, Box<dyn Error>> {
+    let mut stop = Stop::listen()?;
+    let options = ServerOptions::cluster(std::env::current_exe()?, &trio.dir);
+    let options = options.into_iter().map(ServerOptions::talkative).collect();
+    let mut servers = Servers::new(options, trio.members.first);
+    let ended = tokio::select! {
+        ended = serve(&mut servers, &trio) => Some(ended),
+        () = stop.asked() => None,
+    };
+    if ended.is_none() {
+        say("\nDraining all three; a second signal ends them at once.\n");
+    }
+    let stopped = tokio::select! {
+        stopped = servers.stop() => stopped,
+        // What is dropped is killed.
+        () = stop.asked() => return Ok(ExitCode::FAILURE),
+    };
+    match ended {
+        Some(why) => Err(advised(why)),
+        None => {
+            stopped?;
+            say("All three have stopped.\n");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Starts them and says where they are; why that has come to an end.
+async fn serve(servers: &mut Servers, trio: &Trio) -> ServerError {
+    let started = async {
+        servers.spawn()?;
+        servers.until_ready().await?;
+        servers.leader().await
+    };
+    let leader = match started.await {
+        Ok((leader, _)) => leader,
+        Err(why) => return why,
+    };
+    say(&welcome(trio, leader));
+    loop {
+        if let Err(why) = servers.check() {
+            return why;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// What went wrong, and what can be done about it where that is known.
+fn advised(why: ServerError) -> Box<dyn Error> {
+    if why.is_port_taken() {
+        return format!("{why}\nmove all three to ports that are free, such as with --port 6001")
+            .into();
+    }
+    why.into()
+}
+
+fn welcome(trio: &Trio, leader: usize) -> String {
+    let mut text = "The order service runs: three processes, one cluster.\n\n".to_owned();
+    let members = trio.members.all();
+    for (number, member) in members.iter().enumerate() {
+        let leads = if number == leader { "   leads" } else { "" };
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "  {}  http://localhost:{}{leads}", member.name, member.port);
+    }
+    let [one, two, three] = members.map(|member| member.port);
+    let dir = std::path::absolute(&trio.dir).unwrap_or_else(|_| trio.dir.clone());
+    let dir: &Path = &dir;
+    let _ = write!(
+        text,
+        r#"
+  the API        http://localhost:{one}/swagger-ui
+  data and logs  {dir}/node1, {dir}/node1.log and so on
+
+Place an order at one node, read it at another, and see who leads:
+
+  curl -i localhost:{one}/orders -H 'Content-Type: application/json' -H 'Idempotency-Key: a-1' \
+       -d '{{"productId": "PROD-001", "quantity": 2, "customerId": "ann"}}'
+  curl localhost:{two}/orders/customer/ann
+  curl localhost:{three}/cluster/status
+
+Ctrl-C drains all three.
+"#,
+        dir = dir.display()
+    );
+    text
+}
+
+fn say(text: &str) {
+    // What is done is done, whether anybody reads this or not.
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// The signals that ask a process to stop.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
+        Ok(Self { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
+    }
+
+    /// Ready when one came since the last time.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

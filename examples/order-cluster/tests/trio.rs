@@ -1,0 +1,202 @@
+//! Three nodes of the order service, as whoever starts them meets them.
+
+#[path = "process/client.rs"]
+mod client;
+#[path = "trio/runner.rs"]
+mod runner;
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+use catga::{Catga, Cluster, InCluster};
+use serde_json::{Value, json};
+
+use self::client::{get, post};
+use self::runner::{Runner, free_ports, program, run, wait_until};
+
+fn order(port: u16, key: &str) -> Value {
+    let new = json!({"productId": "PROD-001", "quantity": 2, "customerId": "ann"});
+    let answer = post(port, "/orders", &[("Idempotency-Key", key)], &new);
+    assert_eq!(answer.status, 201, "{answer:?}");
+    answer.body
+}
+
+/// The orders of ann, as the node at `port` knows them when it has heard of all.
+fn orders(port: u16) -> Value {
+    get(port, "/orders/customer/ann", &[("Catga-Read", "linearizable")]).body["orders"].clone()
+}
+
+#[test]
+fn three_nodes_serve_one_service_and_drain_and_come_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut runner, said) = Runner::start(&dir);
+    let ports = [1, 2, 3].map(|number| runner.port_of(number));
+    for line in ports.map(|port| format!("http://localhost:{port}")) {
+        assert!(said.contains(&line), "{said}");
+    }
+    for part in ["leads", "/swagger-ui", "node1.log", "curl"] {
+        assert!(said.contains(part), "no {part}: {said}");
+    }
+    let placed: Vec<_> = ports.iter().map(|port| order(*port, &format!("a-{port}"))).collect();
+    let new = json!({"productId": "PROD-002", "quantity": 1, "customerId": "bob"});
+    let answer = post(ports[0], "/orders", &[], &new);
+    let token = answer.header("catga-position").expect("a session token");
+    for port in ports {
+        let read = get(port, "/orders/customer/bob", &[("Catga-Position", token)]);
+        assert_eq!(read.body["orders"], json!([answer.body]), "it waits until it has the order");
+        assert_eq!(orders(port), json!(placed));
+        assert_eq!(order(port, &format!("a-{}", ports[0])), placed[0], "a key is known everywhere");
+        let status = get(port, "/cluster/status", &[]).body;
+        let members = status["members"].as_array().expect("members").clone();
+        assert_eq!(members.len(), 3, "{status}");
+        let leaders = members.iter().filter(|member| member["isLeader"] == true);
+        assert_eq!(leaders.count(), 1, "{status}");
+        assert_eq!(status["durability"]["survives"], "failover");
+    }
+    runner.signal("-TERM");
+    let (status, said) = runner.end();
+    assert!(status.success() && said.contains("All three have stopped"), "{status}: {said}");
+    for number in 1..=3 {
+        let log = runner.log_of(number);
+        assert!(log.contains("draining") && log.contains("stopped"), "node{number}: {log}");
+    }
+
+    // Elsewhere they find their data, and each other.
+    let (mut runner, _) = Runner::start(&dir);
+    assert_eq!(orders(runner.port_of(3)), json!(placed));
+    order(runner.port_of(2), "a-new");
+    runner.signal("-INT");
+    let (status, said) = runner.end();
+    assert!(status.success(), "{status}: {said}");
+}
+
+#[test]
+fn a_node_that_ends_is_named_and_the_others_are_drained() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut runner, _) = Runner::start(&dir);
+    order(runner.port_of(1), "a-1");
+    fs::remove_dir_all(dir.path().join("node2")).expect("removed");
+    // It notices while it has something to record.
+    let (two, mut number) = (runner.port_of(2), 1);
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, two)).is_ok() {
+        number += 1;
+        order(runner.port_of(1), &format!("a-{number}"));
+    }
+    let (status, said) = runner.end();
+    assert_eq!(status.code(), Some(1), "{said}");
+    for part in ["node2 ended", "was removed", "node2.log"] {
+        assert!(said.contains(part), "no {part}: {said}");
+    }
+    for number in [1, 3] {
+        let log = runner.log_of(number);
+        assert!(log.contains("draining") && log.contains("stopped"), "node{number}: {log}");
+    }
+}
+
+#[test]
+fn nodes_do_not_outlive_who_started_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut runner, _) = Runner::start(&dir);
+    runner.signal("-KILL");
+    runner.end();
+    runner.until_all_are_gone();
+    // A signal before they serve ends them as well.
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut runner = Runner::spawn(&dir, free_ports());
+    wait_until("a node has begun to start", || dir.path().join("node3.log").exists());
+    runner.signal("-TERM");
+    let (status, said) = runner.end();
+    assert!(status.success(), "{status}: {said}");
+    runner.until_all_are_gone();
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let first = free_ports();
+    let taken = first + 1;
+    let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, taken)).expect("a port");
+    let (code, said) = run(&["--port", &first.to_string()], &[], dir.path());
+    assert_eq!(code, 1, "{said}");
+    for part in ["node2 ended", &taken.to_string(), "--port", "node2.log"] {
+        assert!(said.contains(part), "no {part}: {said}");
+    }
+    let (first, taken) = (first.to_string(), taken.to_string());
+    let node = dir.path().join("alone");
+    let (code, said) = run(&["--port", &first], &[("PORT", &taken)], &node);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains(&taken) && said.contains("another program listens there"), "{said}");
+}
+
+#[test]
+fn who_is_no_member_is_told_what_to_set() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (variables, parts) in [
+        (&[("NODE_ID", "node4")][..], &["NODE_ID", "`node4`", "node3", "--nodes 1"][..]),
+        (&[("PORT", "http")], &["PORT", "`http`", "a port number"]),
+        (&[("PORT", "99999")], &["PORT", "`99999`", "a port number"]),
+        (&[("PORT", "5004")], &["PORT", "5004", "5001 to 5003", "--port"]),
+        (&[("NODE_ID", "node1"), ("PORT", "5002")], &["NODE_ID", "`node1`", "PORT", "node2"]),
+        (&[("NODE_ID", "node1"), ("BIND", "here")], &["BIND", "`here`", "an IP address"]),
+        (&[("NODE_ID", "node1"), ("BIND", "0.0.0.0")], &["CLUSTER_SECRET"]),
+        (&[("NODE_ID", "node1"), ("CLUSTER_SECRET", "short")], &["secret", "16 bytes"]),
+    ] {
+        let (code, said) = run(&[], variables, dir.path());
+        assert_eq!(code, 1, "{variables:?}: {said}");
+        for part in parts {
+            assert!(said.contains(part), "{variables:?}: no {part}: {said}");
+        }
+        assert!(!dir.path().join("identity").exists(), "{variables:?} has made a directory");
+    }
+    for options in [&["--nodes", "2"][..], &["--nodes", "3", "--memory"], &["--port", "0"]] {
+        let (code, said) = run(options, &[], dir.path());
+        assert_eq!(code, 2, "{options:?}: {said}");
+        assert!(said.contains(options[0]), "{options:?}: {said}");
+    }
+}
+
+#[test]
+fn data_of_another_node_or_another_cluster_is_not_touched() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut runner, _) = Runner::start(&dir);
+    order(runner.port_of(1), "a-1");
+    runner.signal("-TERM");
+    assert!(runner.end().0.success());
+    let first = runner.port.to_string();
+    let refused = |options: &[&str], variables: &[(&str, &str)], dir: &std::path::Path| {
+        let (code, said) = run(&[&["--port", &*first], options].concat(), variables, dir);
+        assert_eq!(code, 1, "{variables:?}: {said}");
+        said
+    };
+
+    let said = refused(&[], &[("NODE_ID", "node1")], &dir.path().join("node2"));
+    assert!(said.contains("`node1`") && said.contains("`node2`"), "another node: {said}");
+    let said = refused(&["--nodes", "1"], &[], &dir.path().join("node1"));
+    assert!(said.contains("that of a node in a cluster"), "alone: {said}");
+
+    let other = tempfile::tempdir().expect("a directory");
+    let node = other.path().join("node1");
+    found_another(&node);
+    let said = refused(&[], &[("NODE_ID", "node1")], &node);
+    assert!(said.contains("`other`") && said.contains("`order-cluster`"), "{said}");
+    // The runner says it of the one that it is about.
+    let mut command = program(&["--port", &first], &[], other.path());
+    let ended = command.output().expect("the program runs");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    for part in ["node1 ended", "`other`", "a directory of its own"] {
+        assert!(said.contains(part), "no {part}: {said}");
+    }
+}
+
+/// Leaves a node of another cluster in `dir`.
+fn found_another(dir: &std::path::Path) {
+    let found = async {
+        let member = format!("http://localhost:{}", free_ports());
+        let cluster = Cluster::new("other", [member]).name("node1").data_dir(dir);
+        let node = Catga::builder().cluster(cluster).start().await.expect("it starts");
+        node.shutdown().await;
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(found);
+}
