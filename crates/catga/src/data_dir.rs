@@ -19,7 +19,7 @@ use catga_runtime::{Backend, Builder, Limits, Parts, StartFault};
 ///
 /// let data = DataDir::new("data/node1").checkpoint_bytes(8 << 20);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataDir {
     dir: PathBuf,
     checkpoint_bytes: usize,
@@ -78,6 +78,11 @@ impl DataDir {
 }
 
 impl DataDir {
+    /// The same in another directory.
+    pub(crate) fn at(self, dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), ..self }
+    }
+
     /// What the node called `node` keeps in it, and how.
     pub(crate) fn options(self, node: NodeName, limits: &Limits) -> DataOptions {
         let mut options = DataOptions::new(node, self.dir);

@@ -1,7 +1,6 @@
-use std::path::Path;
 use std::time::Duration;
 
-use catga::Cluster;
+use catga::{Cluster, DataDir};
 
 /// The three nodes: `node1` to `node3`, on ports in a row of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +65,7 @@ impl Members {
 impl Member {
     /// The cluster as this member joins it, with its data in `dir`. The environment may say more: at
     /// which address to listen, and the secret of the cluster.
-    pub(crate) fn cluster(&self, dir: &Path) -> Result<Cluster, catga::EnvironmentError> {
+    pub(crate) fn cluster(&self, dir: DataDir) -> Result<Cluster, catga::EnvironmentError> {
         if std::env::var_os("CLUSTER_SECRET").is_none() {
             tracing::info!("CLUSTER_SECRET is not set: peers are taken from this machine alone");
         }

@@ -5,7 +5,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::demo::Demo;
 use crate::members::Members;
-use crate::run::{Place, Serving};
+use crate::run::{Data, Place, Serving};
 use crate::trio::Trio;
 
 const VARIABLES: &str = "\
@@ -56,6 +56,9 @@ pub(crate) struct Options {
     /// End when standard input ends: with whoever started this.
     #[arg(long, hide = true)]
     with_parent: bool,
+    /// Keep little of the log, so that a node that was down has to take over another one's state.
+    #[arg(long, hide = true)]
+    short_log: bool,
 }
 
 /// Looks at the data of a node that does not run; changes nothing.
@@ -113,7 +116,7 @@ impl Options {
         let (node, place) = match (is_alone, port()?) {
             (true, _) if self.memory => (alone, Place::Memory),
             (true, _) => {
-                let dir = dir(&alone);
+                let dir = self.data(dir(&alone));
                 (alone, Place::Disk(dir))
             }
             (false, None) if node.is_none() => {
@@ -122,11 +125,17 @@ impl Options {
             }
             (false, port) => {
                 let member = members.find(node.as_deref(), port)?;
-                let dir = dir(&member.name);
+                let dir = self.data(dir(&member.name));
                 (member.name.clone(), Place::Cluster(member, dir))
             }
         };
         Ok(Task::Serve(Serving { node, place, with_parent: self.with_parent }))
+    }
+}
+
+impl Options {
+    fn data(&self, path: PathBuf) -> Data {
+        Data { path, short_log: self.short_log }
     }
 }
 

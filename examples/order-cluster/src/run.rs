@@ -2,9 +2,10 @@ use std::error::Error;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use catga::prelude::*;
-use catga::{InCluster, Node, OnDisk};
+use catga::{DataDir, InCluster, Node, OnDisk};
 use order_cluster::{routes::routes, service::Orders};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -28,9 +29,30 @@ pub(crate) enum Place {
     /// Nowhere.
     Memory,
     /// On its own disk.
-    Disk(PathBuf),
+    Disk(Data),
     /// On the disks of a majority of its cluster, its own among them.
-    Cluster(Member, PathBuf),
+    Cluster(Member, Data),
+}
+
+/// Where a node's data is.
+pub(crate) struct Data {
+    pub(crate) path: PathBuf,
+    /// It keeps little of its log.
+    pub(crate) short_log: bool,
+}
+
+impl Data {
+    fn dir(&self) -> DataDir {
+        let dir = DataDir::new(&self.path);
+        match self.short_log {
+            false => dir,
+            true => dir
+                .checkpoint_bytes(64 << 10)
+                .checkpoint_interval(Duration::from_millis(100))
+                .log_kept_bytes(64 << 10)
+                .segment_bytes(256 << 10),
+        }
+    }
 }
 
 /// Serves until a signal drains it.
@@ -42,8 +64,10 @@ pub(crate) async fn serve(serving: Serving) -> Result<ExitCode, Box<dyn Error>> 
     let builder = Catga::builder().name(serving.node).service(|n| Orders { book: n.projection() });
     let node = match &serving.place {
         Place::Memory => builder.start().await?,
-        Place::Disk(dir) => builder.data_dir(dir).start().await?,
-        Place::Cluster(member, dir) => builder.cluster(member.cluster(dir)?).start().await?,
+        Place::Disk(data) => builder.data_dir(data.dir()).start().await?,
+        Place::Cluster(member, data) => {
+            builder.cluster(member.cluster(data.dir())?).start().await?
+        }
     };
     say_what_survives(&node, &serving.place);
     catga::serve(node, routes()).await?;
@@ -67,8 +91,8 @@ fn say_what_survives(node: &Node, place: &Place) {
         Place::Memory => {
             tracing::warn!(%survives, "nothing is kept: orders are gone with the process");
         }
-        Place::Disk(dir) | Place::Cluster(_, dir) => {
-            let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
+        Place::Disk(data) | Place::Cluster(_, data) => {
+            let dir = std::path::absolute(&data.path).unwrap_or_else(|_| data.path.clone());
             tracing::info!(data = %dir.display(), %survives, "an acknowledged order is on disk");
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! One process: more than 30 times with requests under way, and more than 20,000 acknowledged orders.
 //! Three nodes: their leader more than 30 times, all of them at once several times more, and more
-//! than 50,000 acknowledged orders. Each is on every node once, as it was acknowledged.
+//! than 50,000 acknowledged orders. Each is on every node once, as it was acknowledged. So it is where
+//! a node was down for longer than the others keep their log for it.
 
 #[path = "crashes/tried.rs"]
 mod tried;
@@ -66,4 +67,20 @@ async fn killed_all_at_once_a_cluster_loses_nothing() {
     };
     let trial = Trial { clients: 24, orders: 10_000, kills: 6 };
     trial.cluster(|rng| (Whom::All, moment(rng))).await.expect_all_after_a_stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_down_while_the_log_was_trimmed_catches_up() {
+    let trial = Trial { clients: 16, orders: 4_000, kills: 2 };
+    let tried = trial.short_log(|_| (Whom::Follower, Moment::Behind(800))).await;
+    let (verdict, seed) = (&tried.verdict, tried.seed);
+    assert!(tried.taken_over() >= 2, "by a snapshot, seed {seed}: {verdict}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_killed_again_and_again_while_it_catches_up_loses_nothing() {
+    let trial = Trial { clients: 16, orders: 4_000, kills: 2 };
+    let tried = trial.short_log(|_| (Whom::Follower, Moment::BehindAgain(800, 3))).await;
+    let (verdict, seed) = (&tried.verdict, tried.seed);
+    assert!(verdict.interrupted > 0 && tried.taken_over() >= 2, "seed {seed}: {verdict}");
 }

@@ -1,5 +1,7 @@
 //! The order service on a disk that is damaged, shared, removed or full.
 
+#[path = "disk/cluster.rs"]
+mod cluster;
 #[path = "disk/frames.rs"]
 mod frames;
 #[path = "disk/mount.rs"]

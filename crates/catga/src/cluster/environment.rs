@@ -3,6 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Cluster;
 use super::member_address::MemberAddress;
+use crate::DataDir;
 
 /// Environment variables whose values cannot be used, all of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +58,11 @@ impl Cluster {
             self = self.name(name);
         }
         if let Some(dir) = variable("DATA_DIR") {
-            self = self.data_dir(dir);
+            // How it keeps its data is the program's business.
+            self.data = Some(match self.data.take() {
+                Some(data) => data.at(dir),
+                None => DataDir::new(dir),
+            });
         }
         if let Some(address) = variable("CLUSTER_ADDRESS") {
             self = self.address(address);
@@ -149,6 +154,15 @@ mod tests {
         let everywhere =
             read(&[("CLUSTER_MEMBERS", MEMBERS), ("NODE_ID", "node3"), ("BIND", "10.0.0.3")]);
         assert_eq!(own(&everywhere.expect("read")), of("node3:5001", "10.0.0.3:5001"));
+    }
+
+    #[test]
+    fn another_directory_is_kept_as_the_program_says() {
+        let program = DataDir::new("data/node1").checkpoint_bytes(77);
+        let cluster = Cluster::new("c", ["http://node1:5001"]).data_dir(program);
+        let find = |name: &str| (name == "DATA_DIR").then(|| "elsewhere".to_owned());
+        let moved = cluster.of_this_node(&find, &mut Vec::new());
+        assert_eq!(moved.data, Some(DataDir::new("elsewhere").checkpoint_bytes(77)));
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub struct ServerOptions {
     pub log: PathBuf,
     /// It says only what is wrong, unless RUST_LOG wants more.
     pub quiet: bool,
+    /// It keeps little of its log, so that a node that was down needs more than that.
+    pub short_log: bool,
 }
 
 impl ServerOptions {
@@ -23,7 +25,7 @@ impl ServerOptions {
         let mut log = dir.clone().into_os_string();
         log.push(".log");
         let node = "node1".to_owned();
-        Self { program: program.into(), node, dir, log: log.into(), quiet: true }
+        Self { program: program.into(), node, dir, log: log.into(), quiet: true, short_log: false }
     }
 
     /// The three nodes of a cluster, each with a directory of its own in `dir`.
@@ -44,6 +46,13 @@ impl ServerOptions {
     #[must_use]
     pub fn log(mut self, log: impl Into<PathBuf>) -> Self {
         self.log = log.into();
+        self
+    }
+
+    /// The same with a short log.
+    #[must_use]
+    pub fn short_log(mut self) -> Self {
+        self.short_log = true;
         self
     }
 

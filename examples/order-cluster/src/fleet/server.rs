@@ -98,6 +98,7 @@ impl Server {
         };
         command
             .arg("--with-parent")
+            .args(self.options.short_log.then_some("--short-log"))
             .env("NODE_ID", &self.options.node)
             .env("PORT", self.port.to_string())
             .env("DATA_DIR", &self.options.dir)
@@ -108,7 +109,7 @@ impl Server {
             .stderr(log);
         if self.options.quiet && std::env::var_os("RUST_LOG").is_none() {
             // A line for each request would be most of what the machine does.
-            command.env("RUST_LOG", "warn");
+            command.env("RUST_LOG", "warn,catga_journal=info");
         }
         // Ctrl-C is for whoever started it, who then decides what becomes of it.
         command.process_group(0);
@@ -258,6 +259,18 @@ impl Server {
             None => Ok(()),
             Some(status) => Err(self.ended(status, self.said())),
         }
+    }
+
+    /// True if it has begun to take over what another node has, and has not come to the end.
+    pub fn receives(&self) -> bool {
+        let incoming = fs::read_dir(self.options.dir.join("journal/incoming"));
+        incoming.is_ok_and(|mut pieces| pieces.next().is_some())
+    }
+
+    /// What its processes have said, all of them so far.
+    pub fn ever_said(&self) -> String {
+        let log = fs::read(&self.options.log).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
     }
 
     /// What the process has said since it started.

@@ -30,6 +30,8 @@ pub struct Kill {
 pub enum Whom {
     /// The node that leads, which one alone always does.
     Leader,
+    /// A node that does not lead.
+    Follower,
     /// All nodes at once.
     All,
 }
@@ -46,6 +48,11 @@ pub enum Moment {
     /// Twice: at once, and again while it starts, when this part of the time has passed that the
     /// last start took.
     WhileStarting(f64),
+    /// At work, and it stays down until so many more orders were acknowledged: what it lacks is not
+    /// in the log of the others any more, if that is short.
+    Behind(usize),
+    /// The same, and it is killed again, so often, while it takes over what the others have.
+    BehindAgain(usize, u8),
 }
 
 impl Plan {

@@ -16,6 +16,10 @@ const STALL: Duration = Duration::from_secs(60);
 /// How long the service is left alone before a burst, so that it has nothing left to write.
 const REST: Duration = Duration::from_millis(250);
 
+/// How long a node that is started again may take until it receives what it lacks, if it lacks
+/// anything that is not in the log.
+const CATCH_UP: Duration = Duration::from_secs(10);
+
 /// How far a trial is.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -83,6 +87,7 @@ impl<W: FnMut(Progress)> Trial<'_, W> {
         }
         let struck: Vec<usize> = match kill.whom {
             Whom::Leader => vec![self.servers.leader().await?.0],
+            Whom::Follower => vec![(self.servers.leader().await?.0 + 1) % self.servers.all().len()],
             Whom::All => (0..self.servers.all().len()).collect(),
         };
         if let Moment::InBurst(after) = kill.at {
@@ -90,9 +95,22 @@ impl<W: FnMut(Progress)> Trial<'_, W> {
             tokio::time::sleep(after).await;
         }
         self.kill(&struck, false)?;
-        if let Moment::WhileStarting(part) = kill.at {
-            tokio::time::sleep(self.start.mul_f64(part)).await;
-            self.kill(&struck, true)?;
+        if let Moment::Behind(orders) | Moment::BehindAgain(orders, _) = kill.at {
+            self.until_acknowledged(self.tally.acknowledged() + orders).await?;
+        }
+        self.spawn(&struck)?;
+        match kill.at {
+            Moment::WhileStarting(part) => {
+                tokio::time::sleep(self.start.mul_f64(part)).await;
+                self.kill(&struck, true)?;
+                self.spawn(&struck)?;
+            }
+            Moment::BehindAgain(_, times) => {
+                for _ in 0..times {
+                    self.interrupt(&struck).await?;
+                }
+            }
+            _ => {}
         }
         for number in struck {
             self.start = self.servers.one(number).until_ready().await?;
@@ -104,15 +122,34 @@ impl<W: FnMut(Progress)> Trial<'_, W> {
         Ok(())
     }
 
-    /// Kills the processes, which start or serve, and starts them again.
+    /// Kills the processes as soon as one of them has received a part of what the others have, and
+    /// starts them again.
+    async fn interrupt(&mut self, struck: &[usize]) -> Result<(), Error> {
+        let since = Instant::now();
+        let receives = |trial: &Self| {
+            let servers = trial.servers.all();
+            since.elapsed() > CATCH_UP || struck.iter().any(|number| servers[*number].receives())
+        };
+        self.until(receives).await?;
+        let received = since.elapsed() <= CATCH_UP;
+        self.kill(struck, true)?;
+        self.tally.lock().interrupted += usize::from(received);
+        self.spawn(struck)
+    }
+
+    fn spawn(&mut self, numbers: &[usize]) -> Result<(), Error> {
+        for number in numbers {
+            self.servers.one(*number).spawn()?;
+        }
+        Ok(())
+    }
+
+    /// Kills the processes, which start or serve.
     fn kill(&mut self, struck: &[usize], starting: bool) -> Result<(), Error> {
         let under_way = self.tally.under_way();
         let since = Instant::now();
         self.servers.kill(struck)?;
         let gone = Instant::now();
-        for number in struck {
-            self.servers.one(*number).spawn()?;
-        }
         let mut counts = self.tally.lock();
         counts.pauses.begin(since, gone);
         counts.kills += 1;

@@ -31,6 +31,8 @@ pub(super) struct Rest {
     pub(super) kills: usize,
     pub(super) kills_under_load: usize,
     pub(super) kills_while_starting: usize,
+    /// Times that a node was killed while it took over what the others have.
+    pub(super) interrupted: usize,
     pub(super) longest_restart: Duration,
     /// How many terms have begun.
     pub(super) elections: u64,

@@ -18,6 +18,8 @@ pub struct Verdict {
     pub kills_under_load: usize,
     /// How often while it started, with clients waiting for it.
     pub kills_while_starting: usize,
+    /// How often while it took over what other nodes have.
+    pub interrupted: usize,
     /// How many attempts were sent and never answered.
     pub cut_off: usize,
     /// How many requests were answered only when they were repeated.
@@ -48,6 +50,7 @@ impl Verdict {
             kills: rest.kills,
             kills_under_load: rest.kills_under_load,
             kills_while_starting: rest.kills_while_starting,
+            interrupted: rest.interrupted,
             cut_off: rest.cut_off,
             retried: rest.retried,
             repeated: rest.repeated,
@@ -70,14 +73,15 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} orders acknowledged, {} cancelled; {} kills, {} under load, {} while starting; {} \
-             elections; {} attempts cut off, {} requests retried, {} keys repeated, {} of them at \
+            "{} orders acknowledged, {} cancelled; {} kills, {} under load, {} while starting, {} \
+             while catching up; {} elections; {} attempts cut off, {} requests retried, {} keys repeated, {} of them at \
              another node and {} after a kill; pause {:?}, restart {:?}; {}",
             self.acknowledged,
             self.cancelled,
             self.kills,
             self.kills_under_load,
             self.kills_while_starting,
+            self.interrupted,
             self.elections,
             self.cut_off,
             self.retried,

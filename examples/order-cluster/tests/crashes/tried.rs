@@ -40,6 +40,14 @@ impl Trial {
         tried
     }
 
+    /// Tries out three nodes that keep little of their logs.
+    pub(crate) async fn short_log(self, strike: impl FnMut(&mut Rng) -> (Whom, Moment)) -> Tried {
+        let dir = tempfile::tempdir().expect("a directory");
+        let options = ServerOptions::cluster(PROGRAM, dir.path());
+        let options = options.into_iter().map(ServerOptions::short_log).collect();
+        self.out(dir, options, strike).await
+    }
+
     async fn out(
         self,
         dir: TempDir,
@@ -65,6 +73,12 @@ impl Trial {
 }
 
 impl Tried {
+    /// How often a node took over the state of another.
+    pub(crate) fn taken_over(&self) -> usize {
+        let count = |said: String| said.matches("the state of another node was taken over").count();
+        self.servers.all().iter().map(|server| count(server.ever_said())).sum()
+    }
+
     /// Stops it in order, starts it again, and looks for everything once more.
     pub(crate) async fn expect_all_after_a_stop(mut self) {
         let seed = self.seed;
