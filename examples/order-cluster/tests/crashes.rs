@@ -5,6 +5,8 @@
 //! than 50,000 acknowledged orders. Each is on every node once, as it was acknowledged. So it is where
 //! a node was down for longer than the others keep their log for it.
 
+#![allow(clippy::print_stdout, reason = "the seed of a run is worth reading")]
+
 #[path = "crashes/tried.rs"]
 mod tried;
 

@@ -1,5 +1,7 @@
 //! The order service on a disk that is damaged, shared, removed or full.
 
+#![allow(clippy::print_stdout, reason = "the seed of a run is worth reading")]
+
 #[path = "disk/cluster.rs"]
 mod cluster;
 #[path = "disk/frames.rs"]
