@@ -93,7 +93,7 @@ impl Archive {
         let at = match sealed {
             Some(sealed) if sealed.last >= last && last >= first => {
                 let reader = self.shared.sealed(first)?;
-                Some(sealed.place(&reader, last)?.0)
+                Some(sealed.place(&self.shared, &reader, last)?.0)
             }
             None if self.tail.first == first => self.tail.place(last).map(|(at, _)| at),
             _ => None,

@@ -29,7 +29,7 @@ impl Records {
             Some(place) => {
                 let sealed = &sealed[place];
                 let reader = shared.sealed(sealed.first)?;
-                let (at, _) = sealed.place(&reader, self.next)?;
+                let (at, _) = sealed.place(shared, &reader, self.next)?;
                 let end = sealed.places_at(&reader)?;
                 (reader, at, end, sealed.last)
             }

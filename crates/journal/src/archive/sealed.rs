@@ -57,23 +57,28 @@ impl Sealed {
     /// Where the record at `offset` begins, and where it ends at the latest.
     pub(super) fn place(
         &self,
+        shared: &Shared,
         reader: &SegmentReader,
         offset: u64,
     ) -> Result<(u64, u64), SegmentError> {
         let index = offset - self.first;
         let before = index / PLACES_MAX * PLACES_MAX;
         let at = self.places_at(reader)? + all_places_bytes(before);
-        let bytes = places_frame_bytes((self.count() - before).min(PLACES_MAX));
-        let frame = reader.read_within(at, bytes as usize)?;
-        let own = frame.kind == PLACES && frame.position == self.first + before;
-        let place = place_in(&frame.payload, index - before).filter(|(_, end)| *end <= at);
-        place.filter(|_| own).ok_or_else(|| reader.damaged(at, "the places of records are wrong"))
+        let wrong = || reader.damaged(at, "the places of records are wrong");
+        let payload = shared.places(self.first + before, || {
+            let bytes = places_frame_bytes((self.count() - before).min(PLACES_MAX));
+            let frame = reader.read_within(at, bytes as usize)?;
+            let own = frame.kind == PLACES && frame.position == self.first + before;
+            if own { Ok(frame.payload) } else { Err(wrong()) }
+        })?;
+        place_in(&payload, index - before).filter(|(_, end)| *end <= at).ok_or_else(wrong)
     }
 
-    /// The record at `offset`, which it has: two small reads.
+    /// The record at `offset`, which it has: one small read, and another if the places around it
+    /// were not asked for lately.
     pub(super) fn read(&self, shared: &Shared, offset: u64) -> Result<Bytes, SegmentError> {
         let reader = shared.sealed(self.first)?;
-        let (at, end) = self.place(&reader, offset)?;
+        let (at, end) = self.place(shared, &reader, offset)?;
         record(&reader, reader.read_within(at, (end - at) as usize)?, offset)
     }
 }

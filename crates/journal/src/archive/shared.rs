@@ -1,9 +1,13 @@
 use std::collections::VecDeque;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use catga_host::Files;
+use quick_cache::UnitWeighter;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use super::ArchiveOptions;
 use crate::segment::{FileKind, SegmentError, SegmentReader};
@@ -14,6 +18,9 @@ const EXTENSION: &str = ".history";
 /// How many sealed segments are held open for reading: a history of any length must not take up
 /// the files that a process may have open.
 const OPEN_MAX: usize = 64;
+
+/// How many frames of places are kept, of 2 KiB each: those of half a million records.
+const PLACES_KEPT: usize = 1024;
 
 /// Where in `dir` the segment is whose first record has the offset `first`.
 pub(crate) fn segment_path(dir: &Path, first: u64) -> PathBuf {
@@ -29,11 +36,19 @@ pub(super) struct Shared {
     /// Sealed segments that were read lately, by their first offset; the latest last. The lock is
     /// held to look, never to read.
     open: Mutex<VecDeque<(u64, SegmentReader)>>,
+    /// Places of records of sealed segments that were asked for lately, by the first one's offset.
+    places: Cache<u64, Bytes, UnitWeighter, Hasher>,
 }
+
+/// Without chance: a simulated run is decided by its seed.
+type Hasher = BuildHasherDefault<DefaultHasher>;
 
 impl Shared {
     pub(super) fn new(files: Arc<dyn Files>, dir: PathBuf, options: ArchiveOptions) -> Self {
-        Self { files, dir, options, open: Mutex::default() }
+        let (kept, hasher) = (PLACES_KEPT as u64, Hasher::default());
+        let lifecycle = DefaultLifecycle::default();
+        let places = Cache::with(PLACES_KEPT, kept, UnitWeighter, hasher, lifecycle);
+        Self { files, dir, options, open: Mutex::default(), places }
     }
 
     /// Where the segment is whose first record has the offset `first`.
@@ -73,6 +88,20 @@ impl Shared {
         Ok(reader)
     }
 
+    /// The frame of places that begins with those of the record at `first`, which may be known.
+    pub(super) fn places(
+        &self,
+        first: u64,
+        read: impl FnOnce() -> Result<Bytes, SegmentError>,
+    ) -> Result<Bytes, SegmentError> {
+        if let Some(known) = self.places.get(&first) {
+            return Ok(known);
+        }
+        let places = read()?;
+        self.places.insert(first, places.clone());
+        Ok(places)
+    }
+
     /// The first offsets of all segments in the directory, in order.
     pub(super) fn segments(&self) -> io::Result<Vec<u64>> {
         let names = self.files.list(&self.dir)?;
@@ -84,6 +113,7 @@ impl Shared {
     pub(super) fn remove(&self, first: u64) -> io::Result<()> {
         // Another file may get its name.
         self.lock_open().retain(|(open, _)| *open != first);
+        self.places.clear();
         match self.files.remove(&self.path(first)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),

@@ -160,7 +160,7 @@ async fn damage_is_found_and_named_wherever_it_is() {
     let (sealed, tail) = (manifest.sealed[1], manifest.tail);
     let path = archive.shared.path(sealed.first);
     let reader = archive.shared.open(sealed.first).expect("a segment");
-    let (start, end) = sealed.place(&reader, sealed.first + 5).expect("a place");
+    let (start, end) = sealed.place(&archive.shared, &reader, sealed.first + 5).expect("a place");
     let places = sealed.places_at(&reader).expect("places");
     assert!(end > start && places > end);
 
