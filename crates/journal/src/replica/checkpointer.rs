@@ -10,6 +10,9 @@ use crate::Log;
 /// longer.
 const LAST_WAIT: Duration = Duration::from_secs(10);
 
+/// How long a log may take to hear of what its applier has done.
+const HEARD_OF: Duration = Duration::from_millis(10);
+
 /// Begins checkpoints when they are due, and trims the log behind them.
 #[derive(Debug)]
 pub(super) struct Checkpointer(Mutex<Option<Task>>);
@@ -67,6 +70,10 @@ async fn run<L: Log>(log: Weak<L>, shared: Weak<Shared>, host: Arc<dyn Host>) {
             // memory, and the next checkpoint has it.
             tracing::warn!(node = %shared.node, %fault, "no checkpoint was made");
             host.sleep(Duration::from_secs(1)).await;
+        } else if shared.disk.as_ref().is_some_and(|disk| disk.due_in() == Some(Duration::ZERO)) {
+            // The log has not heard yet that what is due was applied: its last snapshot covers all
+            // that it knows of. It hears of it in a moment.
+            host.sleep(HEARD_OF).await;
         }
         let trim = shared.disk.as_ref().and_then(super::disk::Disk::trim_to);
         if let Some(upto) = trim {
