@@ -20,7 +20,9 @@ use self::tried::Trial;
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_work_and_stopped_in_order_it_loses_nothing() {
     let trial = Trial { clients: 16, orders: 7_200, kills: 12 };
-    trial.alone(|_| Moment::AtWork).await.expect_all_after_a_stop().await;
+    let tried = trial.alone(|_| Moment::AtWork).await;
+    println!("{tried}");
+    tried.expect_all_after_a_stop().await;
 }
 
 fn in_a_burst(rng: &mut Rng) -> Moment {
@@ -29,35 +31,38 @@ fn in_a_burst(rng: &mut Rng) -> Moment {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_bursts_it_loses_nothing() {
-    Trial { clients: 32, orders: 6_600, kills: 11 }.alone(in_a_burst).await;
+    let trial = Trial { clients: 32, orders: 6_600, kills: 11 };
+    println!("{}", trial.alone(in_a_burst).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_it_starts_it_loses_nothing() {
     let trial = Trial { clients: 16, orders: 6_600, kills: 8 };
     let tried = trial.alone(|rng| Moment::WhileStarting(rng.f64())).await;
-    let (verdict, seed) = (&tried.verdict, tried.seed);
-    assert_eq!(verdict.kills_while_starting, 8, "seed {seed}: {verdict}");
+    println!("{tried}");
+    assert_eq!(tried.verdict.kills_while_starting, 8, "{tried}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn its_leader_killed_at_work_a_cluster_loses_nothing() {
     let trial = Trial { clients: 24, orders: 24_000, kills: 20 };
-    trial.cluster(|_| (Whom::Leader, Moment::AtWork)).await.expect_all_after_a_stop().await;
+    let tried = trial.cluster(|_| (Whom::Leader, Moment::AtWork)).await;
+    println!("{tried}");
+    tried.expect_all_after_a_stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn its_leader_killed_in_bursts_a_cluster_loses_nothing() {
     let trial = Trial { clients: 48, orders: 10_000, kills: 8 };
-    trial.cluster(|rng| (Whom::Leader, in_a_burst(rng))).await;
+    println!("{}", trial.cluster(|rng| (Whom::Leader, in_a_burst(rng))).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn its_leader_killed_and_killed_again_while_it_starts_a_cluster_loses_nothing() {
     let trial = Trial { clients: 24, orders: 8_000, kills: 6 };
     let tried = trial.cluster(|rng| (Whom::Leader, Moment::WhileStarting(rng.f64()))).await;
-    let (verdict, seed) = (&tried.verdict, tried.seed);
-    assert_eq!(verdict.kills_while_starting, 6, "seed {seed}: {verdict}");
+    println!("{tried}");
+    assert_eq!(tried.verdict.kills_while_starting, 6, "{tried}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +73,9 @@ async fn killed_all_at_once_a_cluster_loses_nothing() {
         _ => Moment::WhileStarting(rng.f64()),
     };
     let trial = Trial { clients: 24, orders: 10_000, kills: 6 };
-    trial.cluster(|rng| (Whom::All, moment(rng))).await.expect_all_after_a_stop().await;
+    let tried = trial.cluster(|rng| (Whom::All, moment(rng))).await;
+    println!("{tried}");
+    tried.expect_all_after_a_stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use fastrand::Rng;
@@ -11,7 +12,7 @@ pub(crate) struct Tried {
     servers: Servers,
     ledger: Arc<Ledger>,
     pub(crate) verdict: Verdict,
-    pub(crate) seed: u64,
+    seed: u64,
 }
 
 /// How much a service has to go through.
@@ -56,13 +57,11 @@ impl Trial {
     ) -> Tried {
         let Self { clients, orders, kills } = self;
         let seed = fastrand::u64(..);
-        println!("seed {seed}");
         let mut servers = Servers::start(options).await.expect("it starts");
         let plan = Plan::spread(clients, orders, kills, seed, strike);
         let (ledger, verdict) = run(&mut servers, &plan, |_| {})
             .await
             .unwrap_or_else(|error| panic!("seed {seed}: {error}\n{}", said(&servers)));
-        println!("{verdict}");
         assert!(verdict.is_good(), "seed {seed}: {verdict}\n{}", said(&servers));
         assert!(ledger.orders() >= orders && ledger.orders() == verdict.acknowledged, "{verdict}");
         assert_eq!(verdict.kills_under_load, kills, "seed {seed}: {verdict}");
@@ -87,6 +86,12 @@ impl Tried {
         self.servers.until_ready().await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         let findings = audit(&self.servers.addresses(), &self.ledger).await.expect("an audit");
         assert!(findings.is_empty(), "after an orderly stop, seed {seed}: {findings}");
+    }
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}: {}", self.seed, self.verdict)
     }
 }
 
