@@ -82,14 +82,14 @@ async fn killed_all_at_once_a_cluster_loses_nothing() {
 async fn a_node_that_was_down_while_the_log_was_trimmed_catches_up() {
     let trial = Trial { clients: 16, orders: 4_000, kills: 2 };
     let tried = trial.short_log(|_| (Whom::Follower, Moment::Behind(800))).await;
-    let (verdict, seed) = (&tried.verdict, tried.seed);
-    assert!(tried.taken_over() >= 2, "by a snapshot, seed {seed}: {verdict}");
+    println!("{tried}");
+    assert!(tried.taken_over() >= 2, "by a snapshot: {tried}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_killed_again_and_again_while_it_catches_up_loses_nothing() {
     let trial = Trial { clients: 16, orders: 4_000, kills: 2 };
     let tried = trial.short_log(|_| (Whom::Follower, Moment::BehindAgain(800, 3))).await;
-    let (verdict, seed) = (&tried.verdict, tried.seed);
-    assert!(verdict.interrupted > 0 && tried.taken_over() >= 2, "seed {seed}: {verdict}");
+    println!("{tried}");
+    assert!(tried.verdict.interrupted > 0 && tried.taken_over() >= 2, "{tried}");
 }
