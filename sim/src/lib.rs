@@ -1,10 +1,11 @@
 //! Whole nodes on simulated machines.
 //!
-//! A run is the order service on the real runtime, journal and log, on a machine whose clock,
-//! disk and chances follow from one seed. Its power goes, its process dies, its disk is full, slow
-//! or broken; clients place, cancel and read orders meanwhile, and retry until they are answered.
-//! At every start it is checked that nothing that a client saw acknowledged is lost, doubled or
-//! changed.
+//! A run is the order service on the real runtime, journal and log: three nodes that are one cluster,
+//! or one alone, on machines whose clocks, disks, network and chances follow from one seed. Power
+//! goes, processes die and stand still, links break, slow down and are cut one way, clocks jump, disks
+//! are full, slow, broken or lose a bit; clients place, cancel and read orders meanwhile, and retry
+//! until they are answered. It is checked all the time that nothing that a client saw acknowledged is
+//! lost, doubled or changed, that reads show what they promise, and that all nodes tell one story.
 //!
 //! `cargo xtask sim --seeds N --from S` runs many; the tests run a fixed share.
 
