@@ -73,7 +73,8 @@ impl Server {
     }
 
     /// How long a draining server still takes connections, so that whoever balances the load can
-    /// see that it is not ready: half a second.
+    /// see that it is not ready: half a second. A member of a cluster stays for as long again when
+    /// it has finished, so that others which drain at the same time can finish too.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
@@ -86,8 +87,8 @@ impl Server {
     }
 
     /// Serves until it is asked to stop. Then, in this order: it says that it is not ready, goes
-    /// on for the [`grace`](Self::grace), stops accepting, finishes the requests under way, and
-    /// shuts the node down. It waits for requests as long as the node's `drain_wait` says.
+    /// on for the [`grace`](Self::grace), stops accepting, finishes the requests under way, waits
+    /// for other members that may do so too, and shuts the node down. It waits for requests as long as the node's `drain_wait` says.
     ///
     /// # Errors
     /// As [`serve`].
@@ -152,6 +153,10 @@ async fn drain(node: &Node, listener: Listener, connections: &Connections, grace
     let wait = node.limits().drain_wait;
     if timeout(&**node.host(), wait, connections.drain()).await.is_err() {
         tracing::warn!(?wait, "requests are still under way; going on without them");
+    }
+    if node.cluster().status().members.len() > 1 {
+        // Others may drain at the same time. What they finish needs a quorum, and so this node.
+        node.host().sleep(grace).await;
     }
     node.shutdown().await;
 }

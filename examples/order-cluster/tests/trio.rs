@@ -1,17 +1,21 @@
 //! Three nodes of the order service, as whoever starts them meets them.
 
 #[path = "process/client.rs"]
-mod client;
+mod http;
 #[path = "trio/runner.rs"]
 mod runner;
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use catga::{Catga, Cluster, InCluster};
+use order_cluster::client::{Answer, Call, Client};
+use order_cluster::fleet::{Server, ServerOptions};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
-use self::client::{get, post};
+use self::http::{get, post};
 use self::runner::{Runner, free_ports, program, run, wait_until};
 
 fn order(port: u16, key: &str) -> Value {
@@ -68,6 +72,51 @@ fn three_nodes_serve_one_service_and_drain_and_come_back() {
     runner.signal("-INT");
     let (status, said) = runner.end();
     assert!(status.success(), "{status}: {said}");
+}
+
+/// Each needs the others for what it finishes, and no signal comes to all at the same moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn drained_at_work_they_answer_what_they_took() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let first = free_ports();
+    let options = ServerOptions::cluster(env!("CARGO_BIN_EXE_order-cluster"), dir.path());
+    let [one, two, three] = &mut *options
+        .into_iter()
+        .zip(first..)
+        .map(|(options, port)| Server::member(options, port, first))
+        .collect::<Vec<_>>()
+    else {
+        panic!("a cluster has three nodes");
+    };
+    for server in [&mut *one, &mut *two, &mut *three] {
+        server.spawn().expect("it starts");
+    }
+    for server in [&mut *one, &mut *two, &mut *three] {
+        server.until_ready().await.expect("it is ready");
+    }
+    let at_work: JoinSet<_> = (0..4).map(|_| order_until_nobody_listens(first + 2)).collect();
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        three.stop().await
+    };
+    let (one, two, three) = tokio::join!(one.stop(), two.stop(), late);
+    one.and(two).and(three).expect("all stop in order");
+    let other = at_work.join_all().await.concat();
+    assert!(other.is_empty(), "neither an order nor a closed door: {other:?}");
+}
+
+/// Places one order after the other; all answers that were none.
+async fn order_until_nobody_listens(port: u16) -> Vec<Answer> {
+    let new = json!({"productId": "PROD-001", "quantity": 2, "customerId": "ann"});
+    let (call, mut other) = (Call::post("/orders", &new), Vec::new());
+    // A new connection each time: it may come when nothing else does any more.
+    let client = || Client::new(vec![(Ipv4Addr::LOCALHOST, port).into()]);
+    while let Ok(answer) = client().send(&call).await {
+        if answer.status != 201 {
+            other.push(answer);
+        }
+    }
+    other
 }
 
 #[test]
