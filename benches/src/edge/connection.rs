@@ -68,8 +68,13 @@ impl Connection {
 }
 
 impl Answer<'_> {
+    /// Three digits.
+    pub(crate) fn status(&self) -> &str {
+        self.head.split(' ').nth(1).unwrap_or_default()
+    }
+
     pub(crate) fn is_success(&self) -> bool {
-        self.head.starts_with("HTTP/1.1 2")
+        self.status().starts_with('2')
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -19,7 +19,7 @@ pub(super) fn of(phase: &Phase) -> Vec<Bar> {
     limits.push(("lost", count(figures.lost), 0.0));
     limits.push(("doubled", count(figures.doubled), 0.0));
     if phase.incident == Incident::Drain {
-        limits.push(("requests failed", Some(phase.failures.after_sending() as f64), 0.0));
+        limits.push(("requests failed", Some(phase.failed as f64), 0.0));
     }
     limits.push(("MB resident", figures.rss_mb, 200.0));
     let bar = |(what, value, limit): (&str, Option<f64>, f64)| {

@@ -35,7 +35,8 @@ const BREATH: Duration = Duration::from_millis(1);
 enum Failed {
     TurnedAway,
     Broken,
-    Refused,
+    /// By this status.
+    Refused(String),
 }
 
 impl Client {
@@ -77,7 +78,9 @@ impl Client {
             }
             Ok(Err(Failed::TurnedAway)) => ledger.failures.turned_away += 1,
             Ok(Err(Failed::Broken)) => ledger.failures.broken += 1,
-            Ok(Err(Failed::Refused)) => ledger.failures.refused += 1,
+            Ok(Err(Failed::Refused(status))) => {
+                *ledger.failures.refused.entry(status).or_default() += 1;
+            }
             Err(_) => ledger.failures.late += 1,
         }
         false
@@ -103,10 +106,10 @@ impl Client {
         };
         let answer = connection.exchange(request).await.map_err(|_| Failed::Broken)?;
         if !answer.is_success() {
-            return Err(Failed::Refused);
+            return Err(Failed::Refused(answer.status().to_owned()));
         }
         let closes = answer.header("connection").is_some_and(|what| what == "close");
-        let order = serde_json::from_slice(answer.body).map_err(|_| Failed::Refused)?;
+        let order = serde_json::from_slice(answer.body).map_err(|_| Failed::Broken)?;
         self.connection = Some(connection).filter(|_| !closes);
         Ok(order)
     }

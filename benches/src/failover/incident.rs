@@ -7,6 +7,15 @@ use rustix::process::Signal;
 use super::writers::Writers;
 use crate::trio::Trio;
 
+/// What an incident did.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Happened {
+    /// How long nobody was answered.
+    pub(super) took: Duration,
+    /// How many requests failed meanwhile that had been sent.
+    pub(super) failed: u64,
+}
+
 /// What happens to the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Incident {
@@ -27,26 +36,25 @@ impl Incident {
         }
     }
 
-    /// Lets it happen to `leader`, and puts it right. How long nobody was answered.
+    /// Lets it happen to `leader`, and puts it right.
     pub(super) fn happen(
         self,
         trio: &mut Trio,
         leader: usize,
         writers: &Writers,
-    ) -> Result<Duration> {
-        let start = Instant::now();
-        match self {
+    ) -> Result<Happened> {
+        let (start, failed) = (Instant::now(), writers.failed());
+        let (took, failed_by_then) = match self {
             Self::Kill => {
                 trio.node(leader).signal(Signal::KILL)?;
                 let took = writers.first_after(start, leader)?;
-                trio.restart(leader)?;
-                Ok(took)
+                (took, writers.failed())
             }
             Self::Stop => {
                 trio.node(leader).signal(Signal::STOP)?;
                 let took = writers.first_after(start, leader);
                 trio.node(leader).signal(Signal::CONT)?;
-                took
+                (took?, writers.failed())
             }
             Self::Drain => {
                 trio.node(leader).signal(Signal::TERM)?;
@@ -54,10 +62,12 @@ impl Incident {
                 anyhow::ensure!(end.success(), "a node that was asked to end ended with {end}");
                 // What was sent before its end may be answered a little later.
                 thread::sleep(Duration::from_millis(100));
-                let pause = writers.longest_pause(start);
-                trio.restart(leader)?;
-                Ok(pause)
+                (writers.longest_pause(start), writers.failed())
             }
+        };
+        if self != Self::Stop {
+            trio.restart(leader)?;
         }
+        Ok(Happened { took, failed: failed_by_then - failed })
     }
 }

@@ -22,7 +22,7 @@ struct Acknowledged {
 }
 
 /// How attempts ended that were made again.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Failures {
     /// There was no connection: nothing was sent.
     pub(super) turned_away: u64,
@@ -30,8 +30,8 @@ pub(super) struct Failures {
     pub(super) broken: u64,
     /// There was no answer in time.
     pub(super) late: u64,
-    /// The answer was that it did not work.
-    pub(super) refused: u64,
+    /// The answer was that it did not work, by its status.
+    pub(super) refused: BTreeMap<String, u64>,
 }
 
 impl Ledger {
@@ -71,8 +71,8 @@ impl Ledger {
 
 impl Failures {
     /// Those that a client notices as more than a server that is not there.
-    pub(super) fn after_sending(self) -> u64 {
-        self.broken + self.late + self.refused
+    pub(super) fn after_sending(&self) -> u64 {
+        self.broken + self.late + self.refused.values().sum::<u64>()
     }
 }
 
@@ -82,8 +82,11 @@ impl fmt::Display for Failures {
         write!(
             f,
             "of all attempts {turned_away} found no server, {broken} broke off, {late} had no \
-             answer in time, {refused} were refused"
-        )
+             answer in time"
+        )?;
+        refused
+            .iter()
+            .try_for_each(|(status, times)| write!(f, ", {times} were refused by {status}"))
     }
 }
 

@@ -15,10 +15,16 @@ pub(super) const WRITERS: usize = 16;
 /// How often each of them orders: together 500 times a second.
 const PACE: Duration = Duration::from_millis(32);
 
+/// How long all is well before the next incident: a link that ends within a second of its
+/// beginning is not made again at once, and nobody's nodes die that often.
+const SETTLED: Duration = Duration::from_millis(1100);
+
 /// The same incident, again and again.
 pub(super) struct Phase {
     pub(super) incident: Incident,
     pub(super) row: Row,
+    /// How many requests failed during the incidents that had been sent.
+    pub(super) failed: u64,
     pub(super) failures: Failures,
 }
 
@@ -27,14 +33,16 @@ pub(super) fn run_phase(incident: Incident, times: usize, done: impl Fn()) -> Re
     let mut trio = Trio::start(Timing::Short)?;
     let servers: Vec<_> = (0..NODES).map(|number| trio.address(number)).collect();
     let mut writers = Writers::start(&servers, WRITERS, PACE)?;
-    let mut latency = Latency::new();
+    let (mut latency, mut failed) = (Latency::new(), 0);
     for number in 0..times {
         // At another moment between two heartbeats each time.
-        thread::sleep(Duration::from_millis(100 + fastrand::u64(0..100)));
+        thread::sleep(SETTLED + Duration::from_millis(fastrand::u64(0..100)));
         let leader = trio.leader()?;
-        let took = incident.happen(&mut trio, leader, &writers);
-        let took = took.with_context(|| format!("{}, time {}", incident.case(), number + 1))?;
-        latency.record(took);
+        let happened = incident.happen(&mut trio, leader, &writers);
+        let happened =
+            happened.with_context(|| format!("{}, time {}", incident.case(), number + 1))?;
+        latency.record(happened.took);
+        failed += happened.failed;
         trio.leader()?;
         done();
     }
@@ -66,5 +74,5 @@ pub(super) fn run_phase(incident: Incident, times: usize, done: impl Fn()) -> Re
         spread: (latency.us(1.0) - latency.us(0.0)) / median,
         settings: "three nodes",
     };
-    Ok(Phase { incident, row, failures: ledger.failures })
+    Ok(Phase { incident, row, failed, failures: ledger.failures.clone() })
 }

@@ -73,6 +73,11 @@ impl Writers {
         self.ledger().longest_pause(start)
     }
 
+    /// How many requests have failed so far that had been sent.
+    pub(super) fn failed(&self) -> u64 {
+        self.ledger().failures.after_sending()
+    }
+
     /// Waits until everything that was sent is acknowledged, and sends nothing more.
     pub(super) fn end(&mut self) -> Result<()> {
         self.ends.store(true, Ordering::Relaxed);
