@@ -27,12 +27,8 @@ pub(super) struct Stage {
     rivals: Rivals,
 }
 
-/// Our nodes, new for each number of clients, so that none pays for what an earlier one left.
-#[derive(Default)]
-struct Nodes {
-    trio: Option<Trio>,
-    clients: usize,
-}
+/// Our nodes, new in each round, so that none pays for all that was ordered before.
+type Nodes = Option<Trio>;
 
 impl Stage {
     pub(super) fn set(options: &Options) -> Result<Self> {
@@ -58,11 +54,17 @@ impl Stage {
     pub(super) fn lanes(&self, options: &Options) -> Vec<Lane<'_>> {
         let mut lanes = Vec::new();
         for clients in CLIENTS {
+            #[cfg(feature = "rivals")]
+            if REMOTE.contains(&clients) {
+                let rivals = self.rivals.lanes(&self.runtime, clients, self.time);
+                lanes.extend(rivals.into_iter().map(|lane| self.without_nodes(lane)));
+            }
             let mut lane = |case: &str, settings, round| {
                 let (case, clients) = (case.to_owned(), Some(clients));
                 lanes.push(Lane { case, subject: "catga", settings, clients, round });
             };
-            lane(WRITE_LEADER, "three nodes", self.in_process(Work::Write, clients, 0));
+            // The first of our nodes' in a round.
+            lane(WRITE_LEADER, "three nodes", self.afresh(clients));
             lane(WRITE_FOLLOWER, "", self.in_process(Work::Write, clients, 1));
             if REMOTE.contains(&clients) && clients != 16 {
                 lane(WRITE_HTTP, "", self.over_http(over_http::write, clients));
@@ -71,10 +73,6 @@ impl Stage {
                 lane(READ_LOCAL, "", self.in_process(Work::ReadLocal, clients, 0));
                 lane(READ_LINEARIZABLE, "", self.in_process(Work::ReadLinearizable, clients, 0));
                 lane(READ_HTTP, "", self.over_http(over_http::read, clients));
-            }
-            #[cfg(feature = "rivals")]
-            if REMOTE.contains(&clients) {
-                lanes.extend(self.rivals.lanes(&self.runtime, clients, self.time));
             }
         }
         lanes.retain(|lane| options.wants(lane.subject));
@@ -89,9 +87,7 @@ impl Stage {
         after: usize,
     ) -> Box<dyn FnMut() -> Result<Figures> + '_> {
         let load = Load { work, clients, ms: self.time.as_millis() as u64 };
-        Box::new(move || {
-            self.with_leader(clients, |trio, leader| trio.load((leader + after) % NODES, load))
-        })
+        Box::new(move || self.with_leader(|trio, leader| trio.load((leader + after) % NODES, load)))
     }
 
     fn over_http(
@@ -100,27 +96,39 @@ impl Stage {
         clients: usize,
     ) -> Box<dyn FnMut() -> Result<Figures> + '_> {
         Box::new(move || {
-            self.with_leader(clients, |trio, leader| {
+            self.with_leader(|trio, leader| {
                 work(&self.runtime, trio.address(leader), clients, self.time)
             })
         })
     }
 
-    fn with_leader<T>(
-        &self,
-        clients: usize,
-        work: impl FnOnce(&mut Trio, usize) -> Result<T>,
-    ) -> Result<T> {
+    /// The lane of another store: our nodes do not run meanwhile, whatever they have left to do.
+    #[cfg(feature = "rivals")]
+    fn without_nodes<'a>(&'a self, lane: Lane<'a>) -> Lane<'a> {
+        let mut round = lane.round;
+        let alone = move || {
+            *self.nodes.borrow_mut() = None;
+            round()
+        };
+        Lane { round: Box::new(alone), ..lane }
+    }
+
+    /// Clients on the leader of new nodes.
+    fn afresh(&self, clients: usize) -> Box<dyn FnMut() -> Result<Figures> + '_> {
+        let mut round = self.in_process(Work::Write, clients, 0);
+        Box::new(move || {
+            *self.nodes.borrow_mut() = None;
+            round()
+        })
+    }
+
+    fn with_leader<T>(&self, work: impl FnOnce(&mut Trio, usize) -> Result<T>) -> Result<T> {
         let mut nodes = self.nodes.borrow_mut();
-        if nodes.clients != clients {
-            *nodes = Nodes::default();
-        }
-        let trio = match nodes.trio.take() {
+        let trio = match nodes.take() {
             Some(trio) => trio,
             None => Trio::start(Timing::Usual)?,
         };
-        *nodes = Nodes { trio: None, clients };
-        let trio = nodes.trio.insert(trio);
+        let trio = nodes.insert(trio);
         let leader = trio.leader()?;
         work(trio, leader)
     }

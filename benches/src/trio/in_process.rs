@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use catga::{Node, ReadLevel};
+use catga::{Failure, Node, Outcome, ReadLevel};
 use tokio::task::{JoinSet, yield_now};
+use tokio::time::sleep;
 
 use super::asked::{Load, Work};
 use crate::harness::{Figures, Recorder, Shared};
@@ -51,6 +52,11 @@ struct Client {
     until: Instant,
 }
 
+/// How long a client tries to have its last command acknowledged.
+const GIVEN_UP: Duration = Duration::from_secs(10);
+/// How long it waits before it sends a command again.
+const BREATH: Duration = Duration::from_millis(1);
+
 /// So many reads that never wait, until another client has its turn.
 const TURN: u64 = 256;
 
@@ -60,9 +66,7 @@ impl Client {
         let (mut start, mut ops) = (Instant::now(), 0);
         while start < self.until {
             match work {
-                Work::Write => {
-                    self.node.send((*sample).clone()).await?;
-                }
+                Work::Write => self.write(&sample).await?,
                 Work::ReadLocal => self.read(ReadLevel::Local).await?,
                 Work::ReadLinearizable => self.read(ReadLevel::Linearizable).await?,
             }
@@ -76,6 +80,22 @@ impl Client {
             }
         }
         Ok(())
+    }
+
+    /// As any client does: what certainly had no effect is sent again, and the wait counts.
+    async fn write(&self, sample: &CreateOrder) -> Result<()> {
+        loop {
+            match self.node.send(sample.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(Failure::Fault(fault))
+                    if fault.outcome() == Outcome::NotExecuted
+                        && self.until.elapsed() < GIVEN_UP =>
+                {
+                    sleep(BREATH).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     async fn read(&self, level: ReadLevel) -> Result<()> {
