@@ -7,9 +7,9 @@
 mod axum_server;
 mod catga_server;
 mod child;
-mod connection;
-mod load;
-mod requests;
+pub(crate) mod connection;
+pub(crate) mod load;
+pub(crate) mod requests;
 
 use std::time::Duration;
 

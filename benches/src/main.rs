@@ -8,8 +8,11 @@
 mod harness;
 
 mod orders;
+mod trio;
 
+mod cluster;
 mod edge;
+mod failover;
 mod growth;
 mod journal;
 mod local;
@@ -37,9 +40,16 @@ enum Bench {
     Growth(Options),
     /// How soon a node serves, and how large it is
     Start(Options),
+    /// Three nodes on disk, beside other replicated stores
+    Cluster(Options),
+    /// How long nobody is answered when a leader is killed, stands still, or is drained
+    Failover(Options),
     /// One of the servers that `edge` compares; it runs until its input ends
     #[command(hide = true)]
     Serve { subject: edge::Subject },
+    /// One of the nodes of `cluster` and `failover`; it runs until its input ends
+    #[command(hide = true)]
+    Node(trio::NodeArgs),
 }
 
 fn main() -> Result<()> {
@@ -51,6 +61,9 @@ fn main() -> Result<()> {
         Bench::Edge(options) => edge::run(&options),
         Bench::Growth(options) => growth::run(&options),
         Bench::Start(options) => start::run(&options),
+        Bench::Cluster(options) => cluster::run(&options),
+        Bench::Failover(options) => failover::run(&options),
+        Bench::Node(args) => trio::run_node(&args),
         Bench::Serve { subject } => edge::serve(subject),
     }
 }

@@ -7,12 +7,16 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::needs;
 use crate::step::{self, cargo};
+
+/// The benchmark that puts other stores beside ours.
+const WITH_RIVALS: &str = "cluster";
 
 /// Options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Which benchmark, such as local, journal, edge, growth or start
+    /// Which benchmark, such as local, journal, edge, growth, start, cluster or failover
     name: String,
     /// At most a minute: less sure numbers, the same ratios
     #[arg(long)]
@@ -24,12 +28,19 @@ pub(crate) struct Args {
 
 /// Runs the benchmark.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.name == WITH_RIVALS {
+        needs::rivals(args.only.as_deref());
+    }
     step::run(&mut command(args, &commit()))
 }
 
 fn command(args: &Args, commit: &str) -> Command {
     let mut command = cargo();
-    command.args(["run", "--release", "--package", "catga-benches", "--", &args.name]);
+    command.args(["run", "--release", "--package", "catga-benches"]);
+    if args.name == WITH_RIVALS {
+        command.args(["--features", "rivals"]);
+    }
+    command.args(["--", &args.name]);
     if args.quick {
         command.arg("--quick");
     }
@@ -67,5 +78,15 @@ mod tests {
         );
         let commit = command.get_envs().find(|(key, _)| *key == "CATGA_BENCH_COMMIT");
         assert_eq!(commit.and_then(|(_, value)| value), Some("abc123-dirty".as_ref()));
+    }
+
+    #[test]
+    fn clients_of_other_stores_are_built_for_the_one_benchmark_that_has_them() {
+        let builds_them = |name: &str| {
+            let args = Args { name: name.to_owned(), quick: false, only: None };
+            command(&args, "abc123").get_args().any(|arg| arg == "rivals")
+        };
+        assert!(builds_them("cluster"));
+        assert!(!builds_them("local"));
     }
 }

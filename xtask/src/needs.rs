@@ -3,11 +3,12 @@
 //! Everything that a step would otherwise trip over is found, named and explained here, before
 //! the first step runs. Programs that the tests talk to are looked for, and installed, here too.
 
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::step::cargo;
+use crate::step::{self, cargo};
 
 /// A toolchain component: its cargo subcommand and how to get it.
 struct Component {
@@ -39,6 +40,52 @@ pub(crate) fn components() -> Result<()> {
 /// Whether `cargo nextest` is there; without it `cargo test` does the same work, more slowly.
 pub(crate) fn has_nextest() -> bool {
     answers("nextest")
+}
+
+/// A server that a benchmark puts beside ours.
+struct Rival {
+    /// What the benchmark calls it.
+    subject: &'static str,
+    program: &'static str,
+    /// The package of Debian's that has it.
+    package: &'static str,
+}
+
+const RIVALS: &[Rival] = &[
+    Rival { subject: "etcd", program: "etcd", package: "etcd-server" },
+    Rival { subject: "jetstream", program: "nats-server", package: "nats-server" },
+];
+
+/// Installs the servers that are wanted and not here, where that can be done. What cannot is said,
+/// and the benchmark goes on without.
+pub(crate) fn rivals(only: Option<&str>) {
+    let packages = wanted(only, |program| {
+        // Debian keeps servers where only root looks.
+        ["/usr/bin", "/usr/sbin", "/usr/local/bin"]
+            .iter()
+            .any(|folder| Path::new(folder).join(program).is_file())
+    });
+    if packages.is_empty() {
+        return;
+    }
+    let installed = apt_get(&["update"]).and_then(|()| {
+        apt_get(&[&["install", "--yes", "--no-install-recommends"], &packages[..]].concat())
+    });
+    if let Err(error) = installed {
+        eprintln!("{} will be missing from the table: {error:#}", packages.join(" and "));
+    }
+}
+
+fn wanted(only: Option<&str>, is_here: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let wants = |subject: &str| only.is_none_or(|only| only.split(',').any(|only| only == subject));
+    let rivals = RIVALS.iter().filter(|rival| wants(rival.subject) && !is_here(rival.program));
+    rivals.map(|rival| rival.package).collect()
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    // What is installed must not be started: the benchmark does that, and ends it.
+    let quiet = [("DEBIAN_FRONTEND", "noninteractive"), ("RUNLEVEL", "1")];
+    step::run(Command::new("apt-get").args(["-qq"]).args(arguments).envs(quiet))
 }
 
 fn missing(answers: impl Fn(&str) -> bool) -> Vec<String> {
@@ -73,5 +120,13 @@ mod tests {
     #[test]
     fn a_component_that_answers_is_not_missing() {
         assert_eq!(missing(|subcommand| subcommand == "clippy").len(), 1);
+    }
+
+    #[test]
+    fn only_servers_that_are_wanted_and_missing_are_installed() {
+        assert_eq!(wanted(None, |_| false), ["etcd-server", "nats-server"]);
+        assert_eq!(wanted(None, |program| program == "etcd"), ["nats-server"]);
+        assert_eq!(wanted(Some("catga,etcd"), |_| false), ["etcd-server"]);
+        assert_eq!(wanted(Some("catga"), |_| false), [""; 0]);
     }
 }

@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail};
@@ -6,27 +7,43 @@ use tokio::net::TcpStream;
 
 /// A connection that stays open, and as little HTTP as a load needs: it costs the servers'
 /// machine hardly anything.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 /// One answer: its head and its body.
 #[derive(Debug)]
-pub(super) struct Answer<'a> {
-    pub(super) head: &'a str,
-    pub(super) body: &'a [u8],
+pub(crate) struct Answer<'a> {
+    pub(crate) head: &'a str,
+    pub(crate) body: &'a [u8],
 }
 
 impl Connection {
-    pub(super) async fn open(address: SocketAddr) -> Result<Self> {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: Vec::with_capacity(4096) })
     }
 
     /// Sends a request and waits for the whole answer, which has to be a success.
-    pub(super) async fn call(&mut self, request: &[u8]) -> Result<Answer<'_>> {
+    pub(crate) async fn call(&mut self, request: &[u8]) -> Result<Answer<'_>> {
+        let answer = self.exchange(request).await?;
+        if !answer.is_success() {
+            let body = String::from_utf8_lossy(answer.body);
+            bail!("the server answered {}{body}", answer.head);
+        }
+        Ok(answer)
+    }
+
+    /// True if the server has not closed it, as far as this side knows.
+    pub(crate) fn is_open(&self) -> bool {
+        let read = self.stream.try_read(&mut [0]);
+        read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    }
+
+    /// Sends a request and waits for the whole answer, whatever it is.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         let (head, length) = loop {
@@ -46,15 +63,21 @@ impl Connection {
         }
         let (head, body) = self.buffer.split_at(head);
         let head = std::str::from_utf8(head)?;
-        if !head.starts_with("HTTP/1.1 2") {
-            bail!("the server answered {head}{}", String::from_utf8_lossy(body));
-        }
         Ok(Answer { head, body })
     }
 }
 
 impl Answer<'_> {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    /// Three digits.
+    pub(crate) fn status(&self) -> &str {
+        self.head.split(' ').nth(1).unwrap_or_default()
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        self.status().starts_with('2')
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         header(self.head, name)
     }
 }

@@ -7,7 +7,7 @@ use super::connection::Connection;
 use crate::harness::{Figures, Recorder, Shared};
 
 /// Sends the request over and over for `time`, on each of the connections.
-pub(super) async fn run(
+pub(crate) async fn run(
     address: SocketAddr,
     request: &[u8],
     connections: usize,

@@ -21,18 +21,18 @@ impl Requests {
     /// Makes the requests, with one order to get.
     pub(super) async fn of(server: &Child) -> Result<Self> {
         let mut connection = Connection::open(server.address).await?;
-        let post = post("/orders");
-        let posted = connection.call(&post).await?;
+        let create = post("/orders", &CreateOrder::sample(7), None);
+        let posted = connection.call(&create).await?;
         let mut location = posted.header("location").map(str::to_owned);
         let posted = shape(&posted)?;
         if let Subject::Axum = server.subject {
-            let first = self::post("/orders/first");
+            let first = post("/orders/first", &CreateOrder::sample(7), None);
             location = connection.call(&first).await?.header("location").map(str::to_owned);
         }
         let location = location.context("an order was created without a location")?;
-        let get = format!("GET {location} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes();
-        let got = shape(&connection.call(&get).await?)?;
-        Ok(Self { post, get, shapes: [posted, got] })
+        let read = get(&location);
+        let got = shape(&connection.call(&read).await?)?;
+        Ok(Self { post: create, get: read, shapes: [posted, got] })
     }
 }
 
@@ -47,14 +47,22 @@ pub(super) fn check_alike(one: &Requests, other: &Requests) -> Result<()> {
     Ok(())
 }
 
-fn post(path: &str) -> Vec<u8> {
-    let body = serde_json::to_string(&CreateOrder::sample(7)).expect("a plain struct");
+/// A request to create an order, under a key if there is one: however often that is sent, it counts
+/// once.
+pub(crate) fn post(path: &str, command: &CreateOrder, key: Option<&str>) -> Vec<u8> {
+    let body = serde_json::to_string(command).expect("a plain struct");
+    let key = key.map(|key| format!("idempotency-key: {key}\r\n")).unwrap_or_default();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{key}\
          content-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()
+}
+
+/// A request for what is at `path`.
+pub(crate) fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
 fn shape(answer: &Answer<'_>) -> Result<Shape> {

@@ -1,9 +1,10 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Latency;
 
 /// The figures of one case; those that do not apply are left out.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Figures {
     /// How many events there were.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -16,6 +17,8 @@ pub(crate) struct Figures {
     pub(crate) p99_us: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) p999_us: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_us: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ns_per_op: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +37,12 @@ pub(crate) struct Figures {
     pub(crate) seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) crates: Option<usize>,
+    /// What was acknowledged and is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lost: Option<u64>,
+    /// What was sent once and is there twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) doubled: Option<u64>,
 }
 
 /// One line of the results: the median round of one subject in one case.

@@ -15,7 +15,8 @@ pub(super) struct Fsync {
 }
 
 const APPENDS: usize = 200;
-const BYTES: usize = 512;
+/// A page: no disk writes less.
+const BYTES: usize = 4096;
 
 /// Appends to a file beside the results, syncing its data each time.
 pub(super) fn measure() -> Result<Fsync> {

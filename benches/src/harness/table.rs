@@ -13,6 +13,7 @@ const COLUMNS: &[(&str, Figure)] = &[
     ("p50 µs", |row| row.figures.p50_us),
     ("p99 µs", |row| row.figures.p99_us),
     ("p99.9 µs", |row| row.figures.p999_us),
+    ("max µs", |row| row.figures.max_us),
     ("allocs/op", |row| row.figures.allocs_per_op),
     ("bytes/op", |row| row.figures.bytes_per_op),
     ("ms", |row| row.figures.ms),
@@ -20,6 +21,8 @@ const COLUMNS: &[(&str, Figure)] = &[
     ("MB", |row| row.figures.mb),
     ("s", |row| row.figures.seconds),
     ("crates", |row| row.figures.crates.map(|crates| crates as f64)),
+    ("lost", |row| row.figures.lost.map(|lost| lost as f64)),
+    ("doubled", |row| row.figures.doubled.map(|doubled| doubled as f64)),
 ];
 
 /// The rows as people read them.

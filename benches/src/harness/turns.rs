@@ -20,14 +20,24 @@ pub(crate) struct Lane<'a> {
 pub(crate) fn take_turns(
     options: &Options,
     rounds: usize,
-    mut lanes: Vec<Lane<'_>>,
+    lanes: Vec<Lane<'_>>,
+) -> Result<Vec<Row>> {
+    // Lanes of one case stand together.
+    take_turns_by(options, rounds, lanes, |a, b| a.case == b.case && a.clients == b.clients)
+}
+
+/// The same, where other lanes than those of one case take turns: neighbours that are `together`.
+pub(crate) fn take_turns_by<'a>(
+    options: &Options,
+    rounds: usize,
+    mut lanes: Vec<Lane<'a>>,
+    together: impl Fn(&Lane<'a>, &Lane<'a>) -> bool,
 ) -> Result<Vec<Row>> {
     assert!(rounds >= 3, "fewer rounds have no median to speak of");
     lanes.retain(|lane| options.wants(lane.subject));
     let bar = progress((lanes.len() * rounds) as u64);
     let mut rows = Vec::new();
-    // Lanes of one case stand together.
-    for case in lanes.chunk_by_mut(|a, b| a.case == b.case && a.clients == b.clients) {
+    for case in lanes.chunk_by_mut(together) {
         let mut measured = vec![Vec::new(); case.len()];
         for _ in 0..rounds {
             for (lane, measured) in case.iter_mut().zip(&mut measured) {

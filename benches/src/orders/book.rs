@@ -32,7 +32,6 @@ impl OrderBook {
     }
 
     /// How many orders a customer has.
-    #[cfg(test)]
     pub(super) fn count_of(&self, customer: &str) -> usize {
         self.by_customer.get(customer).map_or(0, Vec::len)
     }

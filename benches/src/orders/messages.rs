@@ -25,6 +25,13 @@ pub(crate) struct GetOrder {
     pub(crate) order_id: OrderId,
 }
 
+/// How many orders a customer has.
+#[derive(Clone, Debug, Query, Serialize, Deserialize)]
+#[query(name = "order.count", reply = usize)]
+pub(crate) struct CountOrders {
+    pub(crate) customer_id: String,
+}
+
 #[derive(Clone, Debug, Event, Serialize, Deserialize)]
 #[event(name = "order.created", stream = Order, key = order_id)]
 pub(crate) struct OrderCreated {

@@ -1,11 +1,11 @@
 use std::path::Path;
 
 use catga::prelude::*;
-use catga::{Backend, Builder, Layer, StartError};
+use catga::{Backend, Builder, Cluster, Layer, StartError};
 
 use super::book::OrderBook;
 use super::layers::{Counted, NoOp};
-use super::messages::{CreateOrder, GetOrder, Order, OrderCreated, OrderError};
+use super::messages::{CountOrders, CreateOrder, GetOrder, Order, OrderCreated, OrderError};
 
 struct Orders {
     book: View<OrderBook>,
@@ -33,6 +33,10 @@ impl Orders {
         let found = |book: &OrderBook| book.order(query.order_id).cloned();
         self.book.with(|book| found(book).ok_or(OrderError::NotFound))
     }
+
+    async fn count(&self, query: CountOrders) -> Answer<usize> {
+        self.book.with(|book| Ok(book.count_of(&query.customer_id)))
+    }
 }
 
 /// A node with the service, in memory.
@@ -43,6 +47,11 @@ pub(crate) async fn start() -> Result<Node, StartError> {
 /// A node with the service, on disk.
 pub(crate) async fn start_on(dir: &Path) -> Result<Node, StartError> {
     with_service(Catga::builder().data_dir(dir)).start().await
+}
+
+/// A node with the service, in a cluster.
+pub(crate) async fn start_in(cluster: Cluster) -> Result<Node, StartError> {
+    with_service(Catga::builder().cluster(cluster)).start().await
 }
 
 fn with_service<B: Backend>(builder: Builder<B>) -> Builder<B, impl Layer, impl Layer> {

@@ -2,10 +2,12 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use anyhow::{Context, Result, ensure};
+
+use crate::harness::resident_mb;
 
 /// The order service, running; it goes when this is dropped.
 pub(super) struct Program {
@@ -44,11 +46,7 @@ impl Program {
     /// What is resident once everything that starts has started.
     pub(super) fn idle_rss_mb(&self) -> Result<f64> {
         thread::sleep(Duration::from_millis(500));
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = resident.and_then(|text| text.trim().strip_suffix("kB"));
-        let kib: f64 = kib.context("no resident size in the status")?.trim().parse()?;
-        Ok(kib * 1024.0 / 1e6)
+        resident_mb(self.process.id())
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catga_core::NodeName;
-use catga_host::BoxFuture;
+use catga_host::{BoxFuture, Host};
 use tokio::sync::watch;
 
 use crate::{NodeId, StoreId};
@@ -35,6 +35,12 @@ pub trait Peers: Send + Sync + 'static {
         request: Vec<Bytes>,
         within: Duration,
     ) -> BoxFuture<'static, Result<Bytes, CallError>>;
+
+    /// The thread that the links run on, if they have one to themselves: whoever exchanges much with
+    /// peers runs there as well.
+    fn thread(&self) -> Option<Arc<dyn Host>> {
+        None
+    }
 
     /// How the links to `address` are, now and as it changes.
     fn link(&self, address: &Address) -> watch::Receiver<LinkState>;

@@ -67,7 +67,7 @@ pub enum OpenError {
 impl RaftLog {
     /// Starts the node that `options` names, on what `store` holds.
     ///
-    /// Raft runs on a thread of its own. It delivers to `applier` what that does not hold yet, and
+    /// Raft runs on a thread that it shares with the links to its peers alone. It delivers to `applier` what that does not hold yet, and
     /// reaches the other nodes by `peers`, which bring what they ask to [`serve`](Self::serve). A
     /// node that never was a member waits until it is made one, or until
     /// [`initialize`](Self::initialize).
@@ -89,6 +89,7 @@ impl RaftLog {
         let tasks = Tasks::of(host);
         let (opened, open) = oneshot::channel();
         let (thread, end) = oneshot::channel::<()>();
+        let links = peers.thread();
         let run = {
             let (tasks, seed) = (tasks.clone(), options.seed);
             let (peers, options) = (Arc::clone(&peers), options.clone());
@@ -106,7 +107,10 @@ impl RaftLog {
                 }
             }
         };
-        drop(host.spawn_thread("raft", Box::pin(run)));
+        drop(match links {
+            Some(thread) => thread.spawn("raft", Box::pin(run)),
+            None => host.spawn_thread("raft", Box::pin(run)),
+        });
         let started = open.await.map_err(|_| OpenError::Thread)?;
         let Started { raft, reads, serve } = started.map_err(OpenError::Stored)?;
         let log = Self {

@@ -26,6 +26,16 @@ pub trait Host: fmt::Debug + Send + Sync + 'static {
     /// spawns through the runtime that it finds there. In a simulation it is a task like others.
     fn spawn_thread(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task;
 
+    /// The same machine, with one thread for all that is spawned and awaited there: tasks that wake
+    /// each other all the time do so at no cost if they share one, and nothing else makes them wait.
+    /// None of them may block. The thread ends with the host that is given out.
+    ///
+    /// None where a task more is as good as a thread, as in a simulation.
+    fn thread(&self, name: &'static str) -> Option<Arc<dyn Host>> {
+        _ = name;
+        None
+    }
+
     /// Makes of a task that is spawned in other ways than [`spawn`](Self::spawn), such as by a
     /// library on one of this host's threads, a task of this machine: it ends and stands still with
     /// it. On a real machine every task does.

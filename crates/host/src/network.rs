@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use crate::BoxFuture;
 
@@ -61,52 +62,85 @@ impl fmt::Debug for Listener {
 }
 
 /// One connection of a [`Listener`].
-pub struct Connection(Box<dyn Duplex>);
+pub struct Connection(Stream);
+
+enum Stream {
+    Tcp(TcpStream),
+    Other(Box<dyn Duplex>),
+}
 
 impl Connection {
     /// A connection of some host.
     pub fn new(stream: impl Duplex) -> Self {
-        Self(Box::new(stream))
+        Self(Stream::Other(Box::new(stream)))
+    }
+
+    /// A connection of the machine itself.
+    pub(crate) fn tcp(stream: TcpStream) -> Self {
+        Self(Stream::Tcp(stream))
+    }
+
+    /// The same connection, whose reader and writer are woken by the current runtime from now on:
+    /// by no detour through the one that accepted it. One that the machine does not know stays as
+    /// it is.
+    ///
+    /// # Errors
+    /// When the machine refuses, such as for want of memory; the connection is lost then.
+    pub fn here(self) -> io::Result<Self> {
+        match self.0 {
+            Stream::Tcp(stream) => Ok(Self::tcp(TcpStream::from_std(stream.into_std()?)?)),
+            other => Ok(Self(other)),
+        }
+    }
+
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut dyn Duplex> {
+        match &mut self.get_mut().0 {
+            Stream::Tcp(stream) => Pin::new(stream),
+            Stream::Other(stream) => Pin::new(&mut **stream),
+        }
     }
 }
 
 impl AsyncRead for Connection {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0).poll_read(cx, buf)
+        self.stream().poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.0).poll_write(cx, buf)
+        self.stream().poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.0).poll_write_vectored(cx, bufs)
+        self.stream().poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        match &self.0 {
+            Stream::Tcp(stream) => stream.is_write_vectored(),
+            Stream::Other(stream) => stream.is_write_vectored(),
+        }
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_shutdown(cx)
     }
 }
 

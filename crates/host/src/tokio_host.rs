@@ -23,6 +23,8 @@ use crate::{
 pub struct TokioHost {
     runtime: Handle,
     start: Instant,
+    /// Keeps the thread of the runtime, if it has one of its own; with the last clone it ends.
+    _thread: Option<Arc<oneshot::Sender<()>>>,
 }
 
 impl TokioHost {
@@ -31,7 +33,7 @@ impl TokioHost {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn current() -> Self {
-        Self { runtime: Handle::current(), start: Instant::now() }
+        Self { runtime: Handle::current(), start: Instant::now(), _thread: None }
     }
 }
 
@@ -65,9 +67,26 @@ impl Host for TokioHost {
         let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
         // Dropped with the thread that did not start, `ended` says so to whoever waits.
         if let Err(error) = thread {
-            tracing::error!(thread = name, %error, "the machine gave no thread");
+            no_thread(name, &error);
         }
         Task::new(OnThread { abort: Mutex::new(Some(abort)), end })
+    }
+
+    /// Unlike the runtime of [`spawn_thread`](Self::spawn_thread), that of the thread has a network.
+    fn thread(&self, name: &'static str) -> Option<Arc<dyn Host>> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.inspect_err(|error| no_thread(name, error)).ok()?;
+        let (thread, end) = oneshot::channel::<()>();
+        let host = Self {
+            runtime: runtime.handle().clone(),
+            start: self.start,
+            _thread: Some(thread.into()),
+        };
+        // What is spawned there ends with it.
+        let run = move || drop(runtime.block_on(end));
+        let started = thread::Builder::new().name(name.to_owned()).spawn(run);
+        started.inspect_err(|error| no_thread(name, error)).ok()?;
+        Some(Arc::new(host))
     }
 
     fn now(&self) -> Duration {
@@ -98,13 +117,17 @@ impl Host for TokioHost {
             let stream = TcpStream::connect(address).await?;
             // As for those that are accepted.
             stream.set_nodelay(true)?;
-            Ok(Connection::new(stream))
+            Ok(Connection::tcp(stream))
         })
     }
 
     fn files(&self) -> Arc<dyn Files> {
         Arc::new(Disk)
     }
+}
+
+fn no_thread(thread: &str, error: &io::Error) {
+    tracing::error!(thread, %error, "the machine gave no thread");
 }
 
 fn panicked(name: &str, panic: &(dyn Any + Send)) -> TaskEnd {
@@ -159,7 +182,7 @@ impl Accept for Tcp {
             let (stream, peer) = self.0.accept().await?;
             // Answers are small and waited for: never hold one back to fill a packet.
             stream.set_nodelay(true)?;
-            Ok((Connection::new(stream), peer))
+            Ok((Connection::tcp(stream), peer))
         })
     }
 
@@ -170,6 +193,8 @@ impl Accept for Tcp {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
     use crate::timeout;
 
@@ -191,6 +216,50 @@ mod tests {
         assert_eq!(task.await, TaskEnd::Aborted);
         let task = host.spawn("panics", Box::pin(async { panic!("oh") }));
         assert!(matches!(task.await, TaskEnd::Panicked(_)));
+    }
+
+    #[tokio::test]
+    async fn tasks_of_a_thread_share_it_and_reach_the_network_and_it_ends_with_its_host() {
+        let host = TokioHost::current();
+        let thread = host.thread("side").expect("the machine has a thread");
+        let listener = thread.listen(([127, 0, 0, 1], 0).into()).await.expect("a port is free");
+        let address = listener.local_addr().expect("it listens").to_string();
+        let (sent, mut names) = tokio::sync::mpsc::unbounded_channel();
+        for _ in 0..2 {
+            let (there, address, sent) = (thread.clone(), address.clone(), sent.clone());
+            let task = async move {
+                there.connect(&address).await.expect("somebody listens");
+                there.sleep(Duration::from_millis(1)).await;
+                sent.send(thread::current().name().map(str::to_owned)).expect("the test waits");
+            };
+            assert_eq!(thread.spawn("connects", Box::pin(task)).await, TaskEnd::Finished);
+            assert_eq!(names.recv().await, Some(Some("side".to_owned())));
+        }
+        let waits = thread.spawn("waits", Box::pin(std::future::pending()));
+        drop(thread);
+        assert_eq!(waits.await, TaskEnd::Aborted);
+    }
+
+    #[tokio::test]
+    async fn a_connection_goes_on_where_it_was_taken() {
+        let host = TokioHost::current();
+        let thread = host.thread("side").expect("the machine has a thread");
+        let listener = host.listen(([127, 0, 0, 1], 0).into()).await.expect("a port is free");
+        let address = listener.local_addr().expect("it listens").to_string();
+        let mut ours = host.connect(&address).await.expect("somebody listens");
+        let (theirs, _) = listener.accept().await.expect("somebody connects");
+        let echo = async move {
+            let mut here = theirs.here().expect("the machine has room");
+            let mut byte = [0];
+            here.read_exact(&mut byte).await.expect("it is sent");
+            here.write_all(&byte).await.expect("it is open");
+        };
+        let echo = thread.spawn("echo", Box::pin(echo));
+        ours.write_all(b"7").await.expect("it is open");
+        let mut answer = [0];
+        ours.read_exact(&mut answer).await.expect("it is answered");
+        assert_eq!(answer, *b"7");
+        assert_eq!(echo.await, TaskEnd::Finished);
     }
 
     #[tokio::test]

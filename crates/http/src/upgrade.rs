@@ -1,3 +1,4 @@
+use std::io::Cursor;
 use std::sync::Arc;
 
 use axum::Router;
@@ -8,8 +9,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use catga_host::{BoxFuture, Connection, Host};
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
 
 use crate::observer::{new_trace, trace_of};
 use crate::problem::Problem;
@@ -55,7 +57,7 @@ fn switched(host: &dyn Host, upgrade: OnUpgrade, peers: Peers) -> Response {
     let linked = async move {
         match upgrade.await {
             Ok(upgraded) => {
-                let link = peers(Connection::new(TokioIo::new(upgraded)));
+                let link = peers(connection(upgraded));
                 // A link may last for ever, and what takes peers holds the node.
                 drop(peers);
                 link.await;
@@ -69,6 +71,19 @@ fn switched(host: &dyn Host, upgrade: OnUpgrade, peers: Peers) -> Response {
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     announce(&mut response);
     response
+}
+
+/// The connection itself, after what has come of the link already.
+fn connection(upgraded: Upgraded) -> Connection {
+    match upgraded.downcast::<TokioIo<Connection>>() {
+        Ok(Parts { io, read_buf, .. }) if read_buf.is_empty() => io.into_inner(),
+        Ok(Parts { io, read_buf, .. }) => {
+            let (reader, writer) = tokio::io::split(io.into_inner());
+            let reader = Cursor::new(read_buf).chain(reader);
+            Connection::new(tokio::io::join(reader, writer))
+        }
+        Err(upgraded) => Connection::new(TokioIo::new(upgraded)),
+    }
 }
 
 fn refused(host: &dyn Host, request: &Request) -> Response {

@@ -192,7 +192,7 @@ impl Accepted {
         // One that panicked leaves its reply to be dropped.
         if let Ok(serving) = serving {
             let serve = async move { reply.send(serving.await) };
-            self.shared.spawn("peer request", Box::pin(serve));
+            self.shared.spawn_for(topic, "peer request", Box::pin(serve));
         }
         Ok(())
     }

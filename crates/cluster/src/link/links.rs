@@ -36,10 +36,13 @@ struct Owner {
 }
 
 impl Links {
-    /// Links with `options`, on the tasks, clock and network of `host`. None is made yet.
-    pub fn new(host: Arc<dyn Host>, options: LinkOptions) -> Self {
+    /// Links with `options`, on the tasks, clock and network of `host`, and a thread of its own if
+    /// it gives one. None is made yet.
+    pub fn new(application: Arc<dyn Host>, options: LinkOptions) -> Self {
+        let thread = application.thread("raft");
+        let host = thread.unwrap_or_else(|| Arc::clone(&application));
         let deadlines = Deadlines::new(Arc::clone(&host));
-        let ground = Ground { host, options, deadlines: Arc::clone(&deadlines) };
+        let ground = Ground { host, application, options, deadlines: Arc::clone(&deadlines) };
         let shared = Shared::new(Arc::new(ground));
         let deadlines = shared.spawn("link deadlines", Box::pin(deadlines.watch()));
         Self(Arc::new(Owner { shared, deadlines: Mutex::new(deadlines) }))
@@ -77,7 +80,19 @@ impl Links {
     /// # Cancel safety
     /// Dropping the future drops the connection.
     pub async fn accept(&self, connection: Connection) {
-        accept(Arc::clone(&self.0.shared), connection).await;
+        let shared = Arc::clone(&self.0.shared);
+        if self.thread().is_none() {
+            return accept(shared, connection).await;
+        }
+        let there = Arc::clone(&shared);
+        let accept = async move {
+            match connection.here() {
+                Ok(connection) => accept(there, connection).await,
+                Err(error) => tracing::warn!(%error, "a connection of a peer was lost"),
+            }
+        };
+        let mut task = EndOnDrop(shared.spawn("peer link", Box::pin(accept)));
+        (&mut task.0).await;
     }
 
     /// Serves the connections of a listener for links alone. Runs until it is dropped, or this
@@ -161,6 +176,11 @@ impl Peers for Links {
         }
     }
 
+    fn thread(&self) -> Option<Arc<dyn Host>> {
+        let ground = &self.0.shared.ground;
+        (!Arc::ptr_eq(&ground.host, &ground.application)).then(|| Arc::clone(&ground.host))
+    }
+
     fn link(&self, address: &Address) -> watch::Receiver<LinkState> {
         match self.0.shared.link(address) {
             Some(link) => link.watch(),
@@ -206,6 +226,15 @@ impl Owner {
         }
         drop(task);
         Ok(link)
+    }
+}
+
+/// Ends a task with whoever waits for it.
+struct EndOnDrop(Task);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

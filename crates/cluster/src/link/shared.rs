@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use catga_host::{BoxFuture, Task};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::{Address, NodeId, Serve};
+use crate::{Address, NodeId, Serve, Topic};
 
 use super::dialled::Dialled;
 use super::ground::Ground;
@@ -55,9 +55,17 @@ impl Shared {
         })
     }
 
-    /// Runs a task of the links: all of them start here.
+    /// Runs a task of the links: all of them start here, or [for a topic](Self::spawn_for).
     pub(super) fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
         self.ground.host.spawn(name, task)
+    }
+
+    /// Runs what handles a request of `topic`: that of the application must not hold up Raft.
+    pub(super) fn spawn_for(&self, topic: Topic, name: &'static str, task: BoxFuture<'static, ()>) {
+        match topic {
+            Topic::Application => drop(self.ground.application.spawn(name, task)),
+            _ => drop(self.spawn(name, task)),
+        }
     }
 
     /// The link to `address`, which may be one that nobody keeps; none if there are too many.

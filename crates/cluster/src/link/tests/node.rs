@@ -38,7 +38,7 @@ pub(super) fn ground(options: LinkOptions) -> Ground {
     let own = VirtualHost::new(options.me.id + 1000);
     let host: Arc<dyn Host> = Arc::new(Machine { own, net: Net::default() });
     let deadlines = Deadlines::new(Arc::clone(&host));
-    Ground { host, options, deadlines }
+    Ground { application: Arc::clone(&host), host, options, deadlines }
 }
 
 /// A node with links, which it accepts too.
