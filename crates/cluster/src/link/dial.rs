@@ -7,6 +7,7 @@ use catga_host::{Connection, Host, timeout};
 
 use super::connection::{End, Wires, run};
 use super::dialled::Dialled;
+use super::ground::Ground;
 use super::handshake::{Unmet, shake};
 use super::hello::Met;
 use super::pulse::Pulse;
@@ -32,8 +33,12 @@ const GOOD: Duration = Duration::from_secs(1);
 pub(super) async fn keep(shared: Arc<Shared>, link: Arc<Dialled>) {
     let ground = &shared.ground;
     let mut pace = Pace::default();
+    let mut was_lost = false;
     loop {
         if let Some(pause) = pace.pause(&*ground.host) {
+            if std::mem::take(&mut was_lost) {
+                knock(ground, &link).await;
+            }
             // Ended early, or not: the next attempt is due.
             let _ = timeout(&*ground.host, pause, link.hurry.notified()).await;
         }
@@ -53,6 +58,7 @@ pub(super) async fn keep(shared: Arc<Shared>, link: Arc<Dialled>) {
                     return;
                 }
                 pace.ended(ground.host.now() - began);
+                was_lost = matches!(end, End::Lost(_));
                 if end == End::Left {
                     // There is nothing to find out at once.
                     pace.failed();
@@ -80,6 +86,17 @@ async fn serve(shared: &Arc<Shared>, link: &Dialled, met: &Met, wires: Wires<Con
     let end = run(&shared.ground, &pulse, writer, read, |batch| link.fill(batch)).await;
     link.lost(&end);
     end
+}
+
+/// Finds out at once whether the node of a link that was lost is gone, where the next attempt has to
+/// wait: others may be waiting to elect another leader.
+async fn knock(ground: &Ground, link: &Dialled) {
+    let connected = timeout(&*ground.host, CONNECT_WAIT, ground.host.connect(&link.address)).await;
+    match connected {
+        Ok(Ok(_)) => {}
+        Ok(Err(_)) => link.tried(&Attempt::Failed),
+        Err(_) => link.tried(&Attempt::Unanswered),
+    }
 }
 
 /// One attempt to reach the node of `link`.
@@ -132,8 +149,8 @@ impl Pace {
         self.short = if after < GOOD { self.short.saturating_add(1) } else { 0 };
     }
 
-    /// How long to wait for the next attempt. The one after a connection is made at once, because
-    /// it decides whether the node is gone.
+    /// How long to wait for the next attempt. The one after a good connection is made at once,
+    /// because it decides whether the node is gone.
     fn pause(&self, host: &dyn Host) -> Option<Duration> {
         let doublings = (self.failed + self.short.saturating_sub(1)).checked_sub(1)?;
         let longest = PAUSE_MIN.saturating_mul(1 << doublings.min(16)).min(PAUSE_MAX);

@@ -43,6 +43,23 @@ async fn a_process_that_dies_is_gone_at_once_and_up_again_when_it_is_back() {
     assert_eq!(one.links.stats()[0].reconnects, 1);
 }
 
+/// Connections that do not last are made again with pauses; whether the process has ended is found
+/// out without one.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_dies_is_gone_at_once_after_connections_that_did_not_last() {
+    let net = Net::default();
+    let (one, two) = two(&net).await;
+    for _ in 0..7 {
+        net.sever("node2:1");
+        let again = one.call_within(&two.address, Topic::Application, "x", SECOND * 3);
+        assert_eq!(again.await, Ok("x".into()));
+    }
+    let (place, died) = (two.address.clone(), one.machine.now());
+    two.kill().await;
+    one.wait_until(&place, |state| *state == LinkState::Gone).await;
+    assert!(one.machine.now() - died < ms(5), "{:?}", one.machine.now() - died);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_breaks_is_made_again_without_a_word() {
     let net = Net::default();
