@@ -177,6 +177,16 @@ impl<P: Projection> ViewCell<P> {
         Self { state: RwLock::new(value), offset: AtomicU64::new(0), quarantined: OnceLock::new() }
     }
 
+    /// A cell of its own for the state that [`save`](Self::save) wrote as `bytes`, folded up to
+    /// `offset`; none if the projection takes no checkpoints.
+    ///
+    /// # Errors
+    /// When the bytes cannot be read; a panic passes through.
+    pub fn restored(offset: Offset, bytes: &[u8]) -> Result<Option<Self>, DecodeError> {
+        let restored = P::restore(bytes)?;
+        Ok(restored.map(|state| Self { offset: AtomicU64::new(offset.0), ..Self::new(state) }))
+    }
+
     /// Folds `events` in and notes that everything up to `upto` is in.
     ///
     /// # Errors

@@ -54,6 +54,8 @@ trait Fold: Send + Sync {
     fn offset(&self) -> Offset;
     fn save(&self) -> Result<Option<(Offset, Vec<u8>)>, EncodeError>;
     fn restore(&self, offset: Offset, bytes: &[u8]) -> Result<bool, DecodeError>;
+    /// Another one, of the state that `bytes` are; none if it takes no checkpoints.
+    fn beside(&self, offset: Offset, bytes: &[u8]) -> Result<Option<Box<dyn Fold>>, DecodeError>;
 }
 
 impl<P: Projection> Fold for ViewCell<P> {
@@ -93,6 +95,11 @@ impl<P: Projection> Fold for ViewCell<P> {
     fn restore(&self, offset: Offset, bytes: &[u8]) -> Result<bool, DecodeError> {
         ViewCell::restore(self, offset, bytes)
     }
+
+    fn beside(&self, offset: Offset, bytes: &[u8]) -> Result<Option<Box<dyn Fold>>, DecodeError> {
+        let restored = Self::restored(offset, bytes)?;
+        Ok(restored.map(|cell| Box::new(cell) as Box<dyn Fold>))
+    }
 }
 
 impl Projector {
@@ -123,7 +130,7 @@ impl Projector {
             // A projection that resumed may be ahead of the journal: it waits here till the journal
             // has applied more than it holds.
             let done = self.mark.get();
-            if !self.wait_for(done.next(), &host, &*journal).await {
+            if !self.wait_for(done.next(), &host, &journal).await {
                 return;
             }
             match journal.page(done, &filter, PAGE).await {
@@ -154,7 +161,12 @@ impl Projector {
 
     /// Waits until the journal has applied `offset`, and writes a checkpoint meanwhile or before
     /// when one is due; false if the journal closed.
-    async fn wait_for(&self, offset: Offset, host: &Arc<dyn Host>, journal: &dyn Journal) -> bool {
+    async fn wait_for(
+        &self,
+        offset: Offset,
+        host: &Arc<dyn Host>,
+        journal: &Arc<dyn Journal>,
+    ) -> bool {
         if let Some(saver) = self.saver.get() {
             while let Some(wait) = saver.wait(host.now()) {
                 // Due by what was folded; when its time comes, more may have come or not.
@@ -164,7 +176,7 @@ impl Projector {
                 {
                     return is_open;
                 }
-                saver.begin(host).await;
+                saver.begin(host, journal).await;
             }
         }
         journal.applied().reach(offset).await

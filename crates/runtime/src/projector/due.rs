@@ -57,6 +57,11 @@ impl Due {
         self.not_before = now + PAUSE;
     }
 
+    /// How large the last checkpoint was.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
     /// The state took `len` bytes.
     pub(super) fn saved(&mut self, len: u64) {
         self.len = len;

@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use catga_core::{Offset, RecordedEvent, panic_message};
 use catga_host::{Host, Task};
+use catga_journal::Journal;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard, oneshot};
 
-use super::Fold;
 use super::due::Due;
+use super::{Fold, PAGE};
 use crate::view_store::{Identity, ViewStore};
+
+/// A state that takes this many bytes takes some milliseconds to be read, for which folding would
+/// stand still, and with it whoever waits to see an effect.
+const LARGE: u64 = 1 << 20;
 
 /// Keeps the checkpoints of one projection.
 ///
@@ -73,12 +78,25 @@ impl Saver {
         if self.never.load(Ordering::Relaxed) { None } else { self.due().wait(now) }
     }
 
-    /// Begins a checkpoint and returns once the state was read. Nothing may be folded before: the
-    /// fold would wait on its lock, holding up a thread of the runtime and every reader.
-    pub(super) async fn begin(self: &Arc<Self>, host: &Arc<dyn Host>) {
-        self.due().begin(host.now());
+    /// Begins a checkpoint and returns once folding may go on.
+    ///
+    /// A small state is read first: a fold that came before would wait on its lock, holding up a
+    /// thread of the runtime and every reader. A large one is not touched: the checkpoint before is
+    /// read, what came since is folded into that, and this is written. It takes longer and as much
+    /// memory again, and nobody waits for it.
+    pub(super) async fn begin(self: &Arc<Self>, host: &Arc<dyn Host>, journal: &Arc<dyn Journal>) {
+        let len = {
+            let mut due = self.due();
+            due.begin(host.now());
+            due.len()
+        };
         // The one before may take longer than the time between two.
         let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else { return };
+        if len >= LARGE && self.checkpointed().is_some() {
+            let task = Arc::clone(self).save_beside(turn, Arc::clone(journal));
+            drop(host.spawn_thread("checkpoint", Box::pin(task)));
+            return;
+        }
         let (read, was_read) = oneshot::channel();
         let task = Arc::clone(self).save(turn, Some(read));
         drop(host.spawn_thread("checkpoint", Box::pin(task)));
@@ -106,17 +124,35 @@ impl Saver {
 
     /// On a thread of its own: reads the state, tells `read` so, and writes it.
     async fn save(self: Arc<Self>, turn: OwnedMutexGuard<()>, read: Option<oneshot::Sender<()>>) {
-        let saved = catch_unwind(AssertUnwindSafe(|| self.cell.save()));
+        let saved = saved(&*self.cell);
         // Nobody has to be waiting any more.
         let _ = read.map(|read| read.send(()));
-        let (offset, state) = match saved {
-            Ok(Ok(Some(saved))) => saved,
-            Ok(Ok(None)) => return self.never.store(true, Ordering::Relaxed),
-            Ok(Err(error)) => return self.failed(&error),
-            Err(panic) => {
-                let said = panic_message(&*panic);
-                return self.failed(&format_args!("its `save` panicked: {said}"));
+        self.write(saved).await;
+        drop(turn);
+    }
+
+    /// On a thread of its own: folds what came since the last checkpoint into that, and writes it.
+    async fn save_beside(self: Arc<Self>, turn: OwnedMutexGuard<()>, journal: Arc<dyn Journal>) {
+        let upto = self.cell.offset();
+        let saved = match beside(&*self.cell, &self.store, &self.identity) {
+            Err(error) => {
+                // The next one is made of the state itself.
+                self.due().saved(0);
+                Err(error)
             }
+            Ok(None) => Ok(None),
+            Ok(Some(twin)) => fold(&*twin, upto, &*journal).await.and_then(|()| saved(&*twin)),
+        };
+        self.write(saved).await;
+        drop(turn);
+    }
+
+    /// Writes a state, if there is one.
+    async fn write(&self, saved: Result<Option<(Offset, Vec<u8>)>, String>) {
+        let (offset, state) = match saved {
+            Ok(Some(saved)) => saved,
+            Ok(None) => return self.never.store(true, Ordering::Relaxed),
+            Err(error) => return self.failed(&error),
         };
         self.due().saved(state.len() as u64);
         match self.store.write(&self.identity, offset, &state).await {
@@ -131,7 +167,6 @@ impl Saver {
             }
             Err(error) => self.failed(&error),
         }
-        drop(turn);
     }
 
     /// The checkpoint before is kept, and the next one is tried when it is due.
@@ -150,6 +185,43 @@ impl Saver {
     fn due(&self) -> MutexGuard<'_, Due> {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The state of `cell`; none if it takes no checkpoints.
+fn saved(cell: &dyn Fold) -> Result<Option<(Offset, Vec<u8>)>, String> {
+    match catch_unwind(AssertUnwindSafe(|| cell.save())) {
+        Ok(saved) => saved.map_err(|error| error.to_string()),
+        Err(panic) => Err(format!("its `save` panicked: {}", panic_message(&*panic))),
+    }
+}
+
+/// The last checkpoint of the projection in `cell`, in a cell of its own.
+fn beside(
+    cell: &dyn Fold,
+    store: &ViewStore,
+    identity: &Identity,
+) -> Result<Option<Box<dyn Fold>>, String> {
+    let unreadable = |error: &dyn fmt::Display| format!("the last one cannot be read: {error}");
+    let found = store.read(identity).map_err(|error| unreadable(&error))?;
+    let (offset, state) = found.ok_or_else(|| unreadable(&"it is gone"))?;
+    match catch_unwind(AssertUnwindSafe(|| cell.beside(offset, &state))) {
+        Ok(restored) => restored.map_err(|error| unreadable(&error)),
+        Err(panic) => Err(format!("its `restore` panicked: {}", panic_message(&*panic))),
+    }
+}
+
+/// Folds into `twin` what the journal has up to `upto`.
+async fn fold(twin: &dyn Fold, upto: Offset, journal: &dyn Journal) -> Result<(), String> {
+    let filter = twin.filter();
+    while twin.offset() < upto {
+        let page = journal.page(twin.offset(), &filter, PAGE).await;
+        let page = page.map_err(|fault| fault.to_string())?;
+        match catch_unwind(AssertUnwindSafe(|| twin.fold(&page.events, page.upto))) {
+            Ok(folded) => folded.map_err(|(position, error)| format!("{position}: {error}"))?,
+            Err(panic) => return Err(format!("a fold panicked: {}", panic_message(&*panic))),
+        }
+    }
+    Ok(())
 }
 
 /// Puts the last checkpoint into `cell`, if it can be used: how far it is, and how large. What
