@@ -27,6 +27,7 @@ pub(crate) fn of_code(code: FaultCode) -> StatusCode {
         | FaultCode::PositionNotReached
         | FaultCode::Contention
         | FaultCode::ProjectionQuarantined
+        | FaultCode::HistoryDamaged
         | FaultCode::NotLeader
         | FaultCode::LogUnavailable
         | FaultCode::DeadlineBeforeStart => StatusCode::SERVICE_UNAVAILABLE,

@@ -105,7 +105,9 @@ impl Stored {
     #[cold]
     fn fault(&self, error: SegmentError) -> Fault {
         if error.is_damage() && self.archive.damage().is_some() {
-            let message = format!("{error}; another node is asked for it");
+            // Which part it is was logged; callers need not know where it is kept.
+            let message = "a part of the history is damaged on this node, and another node is \
+                           asked for it; try again";
             return Fault::new(FaultCode::HistoryDamaged, message);
         }
         storage_fault(error)
