@@ -51,6 +51,10 @@ pub trait Outgoing: Send + 'static {
     /// # Errors
     /// When there is no such place, or storage failed.
     fn read(&mut self, from: PiecePlace, bytes: usize) -> Result<Bytes, Fault>;
+
+    /// Looks whether a piece is here what it should be, because the receiver found that it is not:
+    /// if it is damaged, it is [mended](Mending) then.
+    fn doubt(&mut self, piece: u32);
 }
 
 /// The pieces of a snapshot that comes.

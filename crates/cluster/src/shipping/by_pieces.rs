@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catga_host::{BoxFuture, Host};
-use catga_journal::Pieces;
+use catga_journal::{PiecePlace, Pieces};
 
 use super::reading::Reading;
 use super::receiving::{Ask, Message, Receiving};
@@ -83,6 +83,8 @@ impl SnapshotShipping for ByPieces {
             let ask = |at| PiecePart { vote, of, at, checksum: 0, bytes: Bytes::new() };
             let mut request = offer.clone();
             let (mut last, mut again) = (None, 0);
+            // Up to where the piece has been sent that is on its way.
+            let mut sent = PiecePlace::default();
             loop {
                 let answer = peers.call(&to, Topic::Snapshot, request, patience).await;
                 let answer = answer.map_err(ShipError::Call)?;
@@ -100,7 +102,12 @@ impl SnapshotShipping for ByPieces {
                     _ if again >= AGAIN_MAX => return Err(ShipError::Again),
                     PieceAnswer::Unknown => offer.clone(),
                     PieceAnswer::Wanted(at) => {
+                        if at.piece == sent.piece && at.offset < sent.offset {
+                            // It came damaged: on its way, or it left so.
+                            reading.doubt(at.piece).await?;
+                        }
                         let bytes = reading.read(at, part_bytes).await?;
+                        sent = PiecePlace { offset: at.offset + bytes.len() as u64, ..at };
                         let checksum = crc32c::crc32c(&bytes);
                         wire::snapshot_piece(&PiecePart { checksum, bytes, ..ask(at) })
                     }

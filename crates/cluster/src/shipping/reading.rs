@@ -15,8 +15,12 @@ pub(super) struct Reading {
     task: Mutex<Task>,
 }
 
-/// What is to be read, and who waits for it.
-type Ask = (PiecePlace, usize, oneshot::Sender<Result<Bytes, Fault>>);
+enum Ask {
+    /// What is to be read, and who waits for it.
+    Read(PiecePlace, usize, oneshot::Sender<Result<Bytes, Fault>>),
+    /// A piece that did not arrive as what it should be.
+    Doubt(u32),
+}
 
 impl Reading {
     /// Opens the pieces of `snapshot`; that as it is to be offered.
@@ -49,8 +53,13 @@ impl Reading {
     /// At most `bytes` bytes from `at` on.
     pub(super) async fn read(&self, at: PiecePlace, bytes: usize) -> Result<Bytes, ShipError> {
         let (answer, answered) = oneshot::channel();
-        self.asks.send((at, bytes, answer)).await.map_err(|_| ended())?;
+        self.asks.send(Ask::Read(at, bytes, answer)).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?.map_err(ShipError::Read)
+    }
+
+    /// Has a piece looked at that did not arrive as what it should be.
+    pub(super) async fn doubt(&self, piece: u32) -> Result<(), ShipError> {
+        self.asks.send(Ask::Doubt(piece)).await.map_err(|_| ended())
     }
 }
 
@@ -61,9 +70,12 @@ impl Drop for Reading {
 }
 
 async fn read(mut outgoing: Box<dyn Outgoing>, mut queue: mpsc::Receiver<Ask>) {
-    while let Some((at, bytes, answer)) = queue.recv().await {
-        // Whoever asked may have given up.
-        let _ = answer.send(outgoing.read(at, bytes));
+    while let Some(ask) = queue.recv().await {
+        match ask {
+            // Whoever asked may have given up.
+            Ask::Read(at, bytes, answer) => drop(answer.send(outgoing.read(at, bytes))),
+            Ask::Doubt(piece) => outgoing.doubt(piece),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use catga_core::{Fault, FaultCode, Offset};
 use catga_journal::{Filter, Journal};
 
-use crate::nodes::{Nodes, ms, on_nodes};
+use crate::nodes::{Nodes, ms, on_nodes, on_nodes_scrubbed};
 
 /// The segments of a node's history, oldest first: the last one still grows.
 fn segments(nodes: &Nodes, node: usize) -> Vec<PathBuf> {
@@ -139,5 +139,21 @@ fn it_waits_for_a_node_that_has_what_it_lost() {
         nodes.start(leader).await;
         nodes.wait_for("a leader", || nodes.leader().is_some()).await;
         read_until_whole(nodes, follower).await;
+    });
+}
+
+/// Whoever sends a damaged piece hears of it, long before it would have noticed.
+#[test]
+fn a_leader_that_ships_what_is_damaged_is_mended_by_the_others() {
+    on_nodes_scrubbed(ms(3_600_000), async |nodes| {
+        let follower = nodes.lagging().await;
+        nodes.commit(100).await;
+        let leader = nodes.leader().expect("one leads");
+        for segment in segments(nodes, leader) {
+            flip(nodes, leader, &segment, |len| len / 2);
+        }
+        nodes.start(follower).await;
+        nodes.settled(follower).await;
+        read_until_whole(nodes, leader).await;
     });
 }

@@ -113,6 +113,8 @@ pub(crate) struct Nodes {
     running: Vec<RefCell<Option<Running>>>,
     pub(crate) shipments: Shipments,
     sequence: RefCell<(SessionId, u64)>,
+    /// How often a file of the history is read through.
+    scrub: Duration,
 }
 
 /// The log's files need closing, and nothing else does.
@@ -148,7 +150,7 @@ pub(crate) fn member(node: usize) -> (NodeId, Node) {
 
 impl Nodes {
     /// Machines of which the first three run, and one of these leads.
-    pub(crate) async fn started(test: &VirtualHost, seed: u64) -> Self {
+    pub(crate) async fn started(test: &VirtualHost, seed: u64, scrub: Duration) -> Self {
         const MACHINES: usize = 4;
         let network = SimNetwork::new(seed, test.trace());
         let machine = |node: usize| {
@@ -159,7 +161,7 @@ impl Nodes {
         let machines = (0..MACHINES).map(machine).collect();
         let running = (0..MACHINES).map(|_| RefCell::default()).collect();
         let (shipments, sequence) = (Shipments::default(), RefCell::default());
-        let this = Self { network, machines, running, shipments, sequence };
+        let this = Self { network, machines, running, shipments, sequence, scrub };
         for node in 0..3 {
             this.start(node).await;
         }
@@ -196,7 +198,7 @@ impl Nodes {
         let raft = {
             let mut options = Options::new(peer(node).id, host.random());
             options.snapshot_part_bytes = PART;
-            options.scrub_interval = ms(30);
+            options.scrub_interval = self.scrub;
             options
         };
         let opened = Replica::open(Arc::clone(&host), options, async |applier| {
@@ -385,9 +387,14 @@ impl Nodes {
 
 /// Runs `test` on nodes whose leader has acknowledged some effects, for some seeds.
 pub(crate) fn on_nodes(test: impl AsyncFn(&Nodes)) {
+    on_nodes_scrubbed(ms(30), test);
+}
+
+/// The same, where files are read through as often as `scrub` says.
+pub(crate) fn on_nodes_scrubbed(scrub: Duration, test: impl AsyncFn(&Nodes)) {
     for seed in 1..=3 {
         catga_testkit::run(seed, async |host| {
-            let nodes = Nodes::started(&host, seed).await;
+            let nodes = Nodes::started(&host, seed, scrub).await;
             nodes.commit(20).await;
             test(&nodes).await;
             nodes.commit(5).await;

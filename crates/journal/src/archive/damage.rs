@@ -17,7 +17,7 @@ pub(crate) struct Damage {
 impl Damage {
     /// Notes that the segment which begins with `first` cannot be read.
     #[cold]
-    pub(super) fn note(&self, first: u64, error: &SegmentError) {
+    pub(crate) fn note(&self, first: u64, error: &SegmentError) {
         if self.lock().insert(first) {
             tracing::error!(%error, "a part of the history is damaged; another node is asked for it");
             self.noticed.notify_one();

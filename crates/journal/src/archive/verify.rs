@@ -25,8 +25,7 @@ pub(crate) struct Claims {
 struct Claim {
     last: u64,
     hash: u64,
-    /// How long the file is, if it is sealed.
-    length: Option<u64>,
+    is_sealed: bool,
 }
 
 impl Claims {
@@ -40,12 +39,12 @@ impl Claims {
     pub(crate) fn add(&mut self, manifest: &Bytes) -> Option<u64> {
         let Manifest { sealed, tail } = Manifest::decode(manifest.clone())?;
         for sealed in sealed {
-            let Sealed { last, length, hash, .. } = sealed;
-            let claim = Claim { last, hash, length: Some(length) };
+            let Sealed { last, hash, .. } = sealed;
+            let claim = Claim { last, hash, is_sealed: true };
             self.segments.entry(sealed.first).or_default().push(claim);
         }
         if tail.end > 0 {
-            let claim = Claim { last: tail.last, hash: tail.hash, length: None };
+            let claim = Claim { last: tail.last, hash: tail.hash, is_sealed: false };
             self.segments.entry(tail.first).or_default().push(claim);
         }
         Some(tail.last)
@@ -78,15 +77,12 @@ impl Claims {
         }
         let last = claims.last().map_or(first, |claim| claim.last);
         let mut found = format!("{} records, offsets {first} to {last}", read.count());
-        match claims.iter().find_map(|claim| claim.length) {
-            Some(length) => {
-                read.rest(&reader, scan, length)?;
-                found.push_str(", sealed");
-            }
-            None if reader.len()? > read.end() => {
-                found.push_str(&format!("; what is behind byte {} no checkpoint has", read.end()));
-            }
-            None => {}
+        if claims.iter().any(|claim| claim.is_sealed) {
+            // Not the length that the checkpoint says: one from another node may stand there.
+            read.rest(&reader, scan, reader.len()?)?;
+            found.push_str(", sealed");
+        } else if reader.len()? > read.end() {
+            found.push_str(&format!("; what is behind byte {} no checkpoint has", read.end()));
         }
         Ok(found)
     }

@@ -7,8 +7,10 @@ use catga_host::{File, Open};
 
 use super::checkpoint::Checkpoints;
 use super::manifest::{Manifest, Piece};
+use super::part::Check;
+use super::staging::Held;
 use super::storage_fault;
-use crate::archive::segment_path;
+use crate::archive::{Sealed, TailEnd, segment_path};
 use crate::index::table_path;
 use crate::segment::SegmentError;
 use crate::{LogSnapshot, Outgoing, PiecePlace};
@@ -140,5 +142,22 @@ impl Outgoing for PiecesOut {
         let read = file.read_at(&mut buffer, start + offset);
         read.map_err(|error| storage_fault(SegmentError::io(&path, error)))?;
         Ok(buffer.freeze())
+    }
+
+    fn doubt(&mut self, number: u32) {
+        let Some(piece) = self.pieces.get(number as usize).copied() else { return };
+        let (Piece::Sealed(Sealed { first, .. }) | Piece::Tail(TailEnd { first, .. })) = piece
+        else {
+            return;
+        };
+        let looked = self.opened(number, &piece).and_then(|Opened { file, path, .. }| {
+            let all = (piece.length(), piece.length());
+            Check::new(&piece, &Held::default()).advance(&file, &path, all)
+        });
+        if let (Err(error), Some(damage)) = (looked, self.checkpoints.options().damage)
+            && error.is_damage()
+        {
+            damage.note(first, &error);
+        }
     }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use catga_core::{AttemptId, Fault, FaultCode, MessageId, NodeName, Outcome, SessionId, Timestamp};
+use catga_core::{AttemptId, Fault, FaultCode, MessageId, NodeName, SessionId, Timestamp};
 use catga_engine::{Directive, Effect, Verdict};
 use catga_host::{Host, timeout};
 use catga_journal::Journal;
@@ -68,8 +68,11 @@ async fn anywhere(means: Means<'_>, effect: Effect, start_wait: Duration) -> Res
     }
     let offset = loop {
         match at_a_leader(means, &effect, until, start_wait).await {
-            // The leader's disk is full, or it has too much to do: that passes.
-            Err(fault) if may_pass(&fault) && host.now().saturating_add(AGAIN_AFTER) < until => {
+            // The leader's disk is full, or it has too much to do: that passes. Should an attempt
+            // before have counted, it has the same id.
+            Err(fault)
+                if fault.is_retryable() && host.now().saturating_add(AGAIN_AFTER) < until =>
+            {
                 tracing::info!(%node, %fault, "not taken in yet");
                 host.sleep(AGAIN_AFTER).await;
             }
@@ -89,10 +92,6 @@ async fn anywhere(means: Means<'_>, effect: Effect, start_wait: Duration) -> Res
             Fault::new(FaultCode::Starting, message)
         })),
     }
-}
-
-fn may_pass(fault: &Fault) -> bool {
-    fault.is_retryable() && fault.outcome() == Outcome::NotExecuted
 }
 
 /// Opens it through whoever leads; where it stands then.
