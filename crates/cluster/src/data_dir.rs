@@ -92,6 +92,11 @@ impl DataDir {
         for part in [data.log(), data.snapshots(), data.journal(), data.views()] {
             data.files.create_dir(&part).await.map_err(unusable)?;
         }
+        // A process that ended by itself may have left names that a loss of power takes back: those
+        // of a charter, or of a snapshot for whose sake the log is dropped.
+        for named in [data.dir.clone(), data.snapshots()] {
+            data.files.sync_dir(&named).await.map_err(unusable)?;
+        }
         Ok(data)
     }
 

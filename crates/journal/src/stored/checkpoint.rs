@@ -88,11 +88,17 @@ impl Checkpoints {
         self.dir.join("index")
     }
 
-    /// What a replica that never had a checkpoint has; makes its directories.
+    /// What a replica that never had a checkpoint has; makes its directories, and makes durable what
+    /// is in them: a process that ended by itself may have left names that only look so, and the log
+    /// is dropped because they are there.
     pub(crate) async fn empty(&self) -> Result<Stored, SegmentError> {
         for dir in [self.history_dir(), self.index_dir()] {
             let made = self.files.create_dir(&dir).await;
             made.map_err(|error| SegmentError::io(&dir, error))?;
+        }
+        for dir in [self.history_dir(), self.index_dir(), self.dir.clone()] {
+            let synced = self.files.sync_dir(&dir).await;
+            synced.map_err(|error| SegmentError::io(&dir, error))?;
         }
         let (files, options) = (&self.files, self.options.clone());
         Ok(Stored {
