@@ -164,11 +164,13 @@ impl Site {
 
     /// Why it cannot go on or did not start, if so and if that may be; an error if it must not.
     pub(super) fn ended(&self) -> Result<Option<String>, Violation> {
+        // A sync that failed ends the node, whenever it notices.
+        let is_doomed = self.is_doomed();
         let life = lock(&self.life);
         let failure = life.journal.as_ref().and_then(|journal| journal.failure());
         let why = failure.map(|fault| fault.to_string()).or_else(|| life.failed.clone());
         match why {
-            Some(why) if !life.troubled => {
+            Some(why) if !life.troubled && !is_doomed => {
                 Err(Violation::NoStart(format!("{}: {why}", self.name())))
             }
             why => Ok(why),
