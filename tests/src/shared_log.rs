@@ -130,6 +130,13 @@ impl SharedLog {
         self.lock().nodes[node].doubts.extend(doubts);
     }
 
+    /// Commits `entry` under whoever led last, whoever proposed it.
+    pub fn commit(&self, entry: Bytes) {
+        let mut shared = self.lock();
+        let leader = shared.leader.unwrap_or_default();
+        shared.append(entry, leader);
+    }
+
     /// The node that leads.
     pub fn leader(&self) -> Option<usize> {
         self.lock().leader

@@ -2,6 +2,7 @@ mod append;
 mod call;
 mod faults;
 mod own;
+mod reopen;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -84,6 +84,9 @@ where
             let took = self.committer.host.now().saturating_sub(started);
             self.metrics.record(ended(&answer), took);
             log::<M>(&answer, report.as_ref(), took);
+            if let (Err(Failure::Fault(fault)), Some(report)) = (&answer, &report) {
+                self.committer.heed(report.message_id, fault);
+            }
             if let (Some(report), Some(envelope)) = (report, &envelope)
                 && let Some(cell) = &envelope.report
             {

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use catga_core::{MessageId, SessionId};
+use tokio::sync::Notify;
 
 /// How long the id of a command whose outcome is unknown can be retried.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -20,13 +21,16 @@ const RETRIED: u64 = 65_536;
 /// may still be retried.
 #[derive(Debug)]
 pub(crate) struct Session {
-    id: SessionId,
+    /// Written with `ids` locked, and after all else that belongs to a new session.
+    id: AtomicU64,
     ids: Mutex<Ids>,
     /// [`Ids::lowest`] as it last was.
     lowest: AtomicU64,
     /// How many ids are kept. Written before `lowest`, so that whoever sees the mark pass an id
     /// that is kept sees that there are such.
     kept: AtomicUsize,
+    /// Told when the journal does not know the session any more.
+    gone: Notify,
 }
 
 #[derive(Debug)]
@@ -37,6 +41,8 @@ struct Ids {
     done: VecDeque<bool>,
     /// Sequences whose callers do not know the outcome, and until when they may ask.
     kept: BTreeMap<u64, Duration>,
+    /// True if the journal does not know the session any more.
+    gone: bool,
 }
 
 /// What an effect tells the engine about its session.
@@ -48,9 +54,44 @@ pub(crate) struct Marks {
 
 impl Session {
     pub(crate) fn new(id: SessionId) -> Self {
-        let ids = Ids { lowest: 1, done: VecDeque::new(), kept: BTreeMap::new() };
-        let ids = Mutex::new(ids);
-        Self { id, ids, lowest: AtomicU64::new(1), kept: AtomicUsize::new(0) }
+        Self {
+            id: AtomicU64::new(id.0),
+            ids: Mutex::new(Ids::new()),
+            lowest: AtomicU64::new(1),
+            kept: AtomicUsize::new(0),
+            gone: Notify::new(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> SessionId {
+        SessionId(self.id.load(Ordering::Acquire))
+    }
+
+    /// Goes on as the session `id`, of which no id has been minted. What was minted before belongs
+    /// to a session that is closed, so nobody can retry it any more.
+    pub(crate) fn replace(&self, id: SessionId) {
+        let mut ids = self.lock();
+        *ids = Ids::new();
+        self.kept.store(0, Ordering::Relaxed);
+        self.lowest.store(1, Ordering::Relaxed);
+        self.id.store(id.0, Ordering::Release);
+    }
+
+    /// Notes that the journal does not know `id`. If it is one that no mark has passed, then the
+    /// journal does not know the session.
+    pub(crate) fn missed(&self, id: MessageId) {
+        let mut ids = self.lock();
+        if id.session == self.id() && id.sequence >= low_water(ids.lowest) {
+            ids.gone = true;
+            self.gone.notify_one();
+        }
+    }
+
+    /// Ready when the journal does not know the session any more, until it is replaced.
+    pub(crate) async fn gone(&self) {
+        while !self.lock().gone {
+            self.gone.notified().await;
+        }
     }
 
     /// A new id, under way until it is finished or kept.
@@ -58,22 +99,24 @@ impl Session {
         let mut ids = self.lock();
         let sequence = ids.lowest + ids.done.len() as u64;
         ids.done.push_back(false);
-        MessageId::new(self.id, sequence)
+        MessageId::new(self.id(), sequence)
     }
 
     /// What an effect with the id `id` carries.
     pub(crate) fn marks(&self, id: MessageId, now: impl FnOnce() -> Duration) -> Marks {
         // An id of another session says nothing about this one.
-        if id.session != self.id {
+        if id.session != self.id() {
             return Marks::default();
         }
-        let low_water = |lowest: u64| lowest.saturating_sub(RETRIED).max(1);
         let lowest = self.lowest.load(Ordering::Acquire);
         if self.kept.load(Ordering::Relaxed) == 0 {
             return Marks { low_water: low_water(lowest), kept: Vec::new() };
         }
         let now = now();
         let mut ids = self.lock();
+        if id.session != self.id() {
+            return Marks::default();
+        }
         ids.kept.retain(|_, until| *until > now);
         self.kept.store(ids.kept.len(), Ordering::Relaxed);
         let low_water = low_water(ids.lowest);
@@ -83,17 +126,18 @@ impl Session {
 
     /// Notes that the caller of `id` knows its outcome.
     pub(crate) fn finish(&self, id: MessageId) {
-        if id.session == self.id {
-            self.settle(&mut self.lock(), id.sequence);
+        let mut ids = self.lock();
+        if id.session == self.id() {
+            self.settle(&mut ids, id.sequence);
         }
     }
 
     /// Notes that the caller of `id` does not know its outcome and may ask again.
     pub(crate) fn keep(&self, id: MessageId, now: Duration) {
-        if id.session != self.id {
+        let mut ids = self.lock();
+        if id.session != self.id() {
             return;
         }
-        let mut ids = self.lock();
         ids.kept.insert(id.sequence, now + KEPT_FOR);
         if ids.kept.len() > KEPT_MAX {
             ids.kept.pop_first();
@@ -112,7 +156,16 @@ impl Session {
     }
 }
 
+/// The mark of a session in which everything below `lowest` is done or kept.
+fn low_water(lowest: u64) -> u64 {
+    lowest.saturating_sub(RETRIED).max(1)
+}
+
 impl Ids {
+    fn new() -> Self {
+        Self { lowest: 1, done: VecDeque::new(), kept: BTreeMap::new(), gone: false }
+    }
+
     fn settle(&mut self, sequence: u64) {
         let Some(index) = sequence.checked_sub(self.lowest) else {
             return;
@@ -189,5 +242,38 @@ mod tests {
         session.keep(stranger, NOW);
         assert_eq!(session.marks(stranger, || NOW), Marks::default());
         assert_eq!(session.marks(MessageId::new(SessionId(5), 1), || NOW).low_water, 1);
+    }
+
+    #[test]
+    fn a_session_is_gone_when_the_journal_misses_an_id_that_no_mark_has_passed() {
+        let session = Session::new(SessionId(5));
+        let first = session.mint();
+        let is_gone = || session.lock().gone;
+        session.missed(MessageId::new(SessionId(4), 1));
+        assert!(!is_gone(), "an id of another session");
+        session.finish(first);
+        settle_many(&session, RETRIED + 1);
+        session.missed(first);
+        assert!(!is_gone(), "an id below the mark");
+        session.missed(session.mint());
+        assert!(is_gone());
+    }
+
+    #[test]
+    fn a_session_that_takes_the_place_of_another_knows_nothing_of_its_ids() {
+        let session = Session::new(SessionId(5));
+        session.keep(session.mint(), NOW);
+        let old = settle_many(&session, RETRIED + 1);
+        session.missed(old);
+        session.replace(SessionId(9));
+        assert!(!session.lock().gone);
+        let first = session.mint();
+        assert_eq!(first, MessageId::new(SessionId(9), 1));
+        session.finish(old);
+        session.keep(old, NOW);
+        session.missed(old);
+        assert!(!session.lock().gone);
+        assert_eq!(session.marks(old, || NOW), Marks::default());
+        assert_eq!(session.marks(first, || NOW), Marks { low_water: 1, kept: vec![] });
     }
 }

@@ -121,7 +121,8 @@ impl Assembly {
             finish(&mut registry, &mut remotes, &committer, &metrics);
         }
         let now = journal.applied().get();
-        let mut tasks = vec![deadlines];
+        let session = host.spawn("session", Box::pin(committer.clone().keep_open()));
+        let mut tasks = vec![deadlines, session];
         for projector in self.wiring.projectors.clone() {
             tasks.push(
                 host.spawn("projection", Box::pin(projector.run(host.clone(), journal.clone()))),

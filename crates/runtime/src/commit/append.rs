@@ -27,10 +27,12 @@ impl Committer {
         let context = Context::default();
         let mut call = self.admit(&event.name, &event.payload, &context).await?;
         let effect = self.effect(&call, &context, RecordedAnswer::None, vec![event], Vec::new());
-        if self.peers.is_some() {
-            return Box::pin(self.append_anywhere(&mut call, effect)).await;
-        }
-        self.append_here(&mut call, effect).await.map(drop)
+        let appended = if self.peers.is_some() {
+            Box::pin(self.append_anywhere(&mut call, effect)).await
+        } else {
+            self.append_here(&mut call, effect).await.map(drop)
+        };
+        appended.inspect_err(|fault| self.heed(call.id, fault))
     }
 
     /// Appends it through this node's own journal; gives back where it counted.

@@ -1,5 +1,5 @@
 use catga_core::{Condition, Context, Fault, MessageId, NewEvent, Outcome, Timestamp};
-use catga_engine::{Effect, RecordWrite, Trail, Verdict};
+use catga_engine::{Effect, RecordWrite, Rejection, Trail, Verdict};
 
 use super::faults::in_doubt;
 use super::{Committer, Ticket};
@@ -47,6 +47,9 @@ impl Committer {
             Err(_) => Err(in_doubt("the journal did not answer in time")),
         };
         let is_unknown = |fault: &Fault| fault.outcome() == Outcome::Unknown;
+        if matches!(verdict, Ok(Verdict::Rejected(Rejection::Expired))) {
+            self.session.missed(id);
+        }
         ticket.in_doubt = verdict.as_ref().is_err_and(is_unknown);
         (id, verdict)
     }
