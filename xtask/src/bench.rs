@@ -24,6 +24,12 @@ pub(crate) struct Args {
     /// Only these subjects
     #[arg(long, value_name = "SUBJECT,…")]
     only: Option<String>,
+    /// Only these cases, such as write/http
+    #[arg(long, value_name = "CASE,…")]
+    cases: Option<String>,
+    /// Only these numbers of clients
+    #[arg(long, value_name = "N,…")]
+    clients: Option<String>,
 }
 
 /// Runs the benchmark.
@@ -44,8 +50,9 @@ fn command(args: &Args, commit: &str) -> Command {
     if args.quick {
         command.arg("--quick");
     }
-    if let Some(only) = &args.only {
-        command.args(["--only", only]);
+    let chosen = [("--only", &args.only), ("--cases", &args.cases), ("--clients", &args.clients)];
+    for (option, chosen) in chosen {
+        command.args(chosen.iter().flat_map(|chosen| [option, chosen]));
     }
     command.env("CATGA_BENCH_COMMIT", commit);
     command
@@ -68,13 +75,19 @@ mod tests {
 
     #[test]
     fn name_options_and_commit_reach_the_benchmarks() {
-        let args =
-            Args { name: "local".to_owned(), quick: true, only: Some("catga,direct".to_owned()) };
+        let args = Args {
+            name: "local".to_owned(),
+            quick: true,
+            only: Some("catga,direct".to_owned()),
+            cases: Some("create".to_owned()),
+            clients: Some("1,64".to_owned()),
+        };
         let command = command(&args, "abc123-dirty");
         let arguments: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
         assert_eq!(
             arguments.join(" "),
-            "run --release --package catga-benches -- local --quick --only catga,direct"
+            "run --release --package catga-benches -- local --quick --only catga,direct \
+             --cases create --clients 1,64"
         );
         let commit = command.get_envs().find(|(key, _)| *key == "CATGA_BENCH_COMMIT");
         assert_eq!(commit.and_then(|(_, value)| value), Some("abc123-dirty".as_ref()));
@@ -83,7 +96,8 @@ mod tests {
     #[test]
     fn clients_of_other_stores_are_built_for_the_one_benchmark_that_has_them() {
         let builds_them = |name: &str| {
-            let args = Args { name: name.to_owned(), quick: false, only: None };
+            let name = name.to_owned();
+            let args = Args { name, quick: false, only: None, cases: None, clients: None };
             command(&args, "abc123").get_args().any(|arg| arg == "rivals")
         };
         assert!(builds_them("cluster"));

@@ -7,12 +7,24 @@ pub(crate) struct Options {
     /// Only these subjects
     #[arg(long, value_name = "SUBJECT,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Only these cases
+    #[arg(long, value_name = "CASE,…", value_delimiter = ',')]
+    pub(crate) cases: Vec<String>,
+    /// Only these numbers of clients
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    pub(crate) clients: Vec<usize>,
 }
 
 impl Options {
     /// Whether the subject is to be measured.
     pub(crate) fn wants(&self, subject: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == subject)
+    }
+
+    /// Whether the case is to be measured with so many clients, if it has such.
+    pub(crate) fn wants_case(&self, case: &str, clients: Option<usize>) -> bool {
+        let case = self.cases.is_empty() || self.cases.iter().any(|wanted| wanted == case);
+        case && (self.clients.is_empty() || clients.is_some_and(|it| self.clients.contains(&it)))
     }
 
     /// `quick` in a quick run, else `full`.
