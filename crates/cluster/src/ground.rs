@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use catga_host::BoxFuture;
@@ -22,6 +23,12 @@ pub trait Ground: Send + Sync + 'static {
     fn is_full(&self) -> bool {
         false
     }
+
+    /// Ready once all that was handed to the log before the call is durable.
+    ///
+    /// # Errors
+    /// When it never will be.
+    fn flushed(&self) -> BoxFuture<'_, io::Result<()>>;
 
     /// Makes durable what waits, and lets go of everything. The log is not used any more.
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -1,5 +1,6 @@
 //! What opens the journal of a node on its data directory, whoever its peers are.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -111,6 +112,10 @@ struct OnDisk {
 impl Ground for OnDisk {
     fn is_full(&self) -> bool {
         self.log.is_full()
+    }
+
+    fn flushed(&self) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(self.log.flushed())
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

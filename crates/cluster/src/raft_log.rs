@@ -94,10 +94,12 @@ impl RaftLog {
             let (tasks, seed) = (tasks.clone(), options.seed);
             let (peers, options) = (Arc::clone(&peers), options.clone());
             let (shipping, mender) = (Arc::clone(&shipping), mender.clone());
+            let grounded = Arc::clone(&ground);
             async move {
                 // However the thread ends, nothing of the node goes on.
                 let tasks = EndOnDrop(tasks, Arc::clone(&shipping));
-                let start = start(config, options, peers, log, machine, (shipping, mender));
+                let start =
+                    start(config, options, peers, log, machine, (shipping, mender), grounded);
                 let start = Box::pin(start);
                 let started = tasks.0.scope(Rt::seeded(seed, start)).await;
                 let runs = started.is_ok();

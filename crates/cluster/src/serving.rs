@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 
 use crate::mending::Mender;
 use crate::reads::Reads;
-use crate::shipping::SnapshotShipping;
+use crate::shipping::{Installing, SnapshotShipping};
 use crate::succession::{self, Asked};
 use crate::wire::{self, Kind, LostAnswer, WireError};
-use crate::{NodeId, Peer, Peers, Raft, Serve, Topic, TypeConfig, Vote};
+use crate::{Ground, NodeId, Peer, Peers, Raft, Serve, Topic, TypeConfig, Vote};
 
 /// Answers what peers ask of a node's log.
 #[derive(Clone)]
@@ -24,6 +24,7 @@ struct Parts {
     me: NodeId,
     peers: Arc<dyn Peers>,
     shipping: Arc<dyn SnapshotShipping>,
+    ground: Arc<dyn Ground>,
     mender: Option<Arc<Mender>>,
     reads: Reads,
     /// What others say of the leader, which decides here as well.
@@ -36,10 +37,11 @@ impl RaftServe {
         me: NodeId,
         peers: Arc<dyn Peers>,
         (shipping, mender): (Arc<dyn SnapshotShipping>, Option<Arc<Mender>>),
+        ground: Arc<dyn Ground>,
         reads: Reads,
         asked: mpsc::Sender<Asked>,
     ) -> Self {
-        Self(Arc::new(Parts { raft, me, peers, shipping, mender, reads, asked }))
+        Self(Arc::new(Parts { raft, me, peers, shipping, ground, mender, reads, asked }))
     }
 }
 
@@ -127,7 +129,8 @@ impl Parts {
 
     async fn snapshot(&self, from: NodeId, request: Bytes) -> Result<Bytes, String> {
         let mine = self.raft.server_metrics().borrow_watched().vote;
-        self.shipping.receive(from, mine, request, &self.raft).await
+        let into = Installing { raft: self.raft.clone(), ground: Arc::clone(&self.ground) };
+        self.shipping.receive(from, mine, request, &into).await
     }
 }
 

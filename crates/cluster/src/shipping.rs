@@ -3,6 +3,7 @@
 mod assembly;
 mod by_pieces;
 mod in_memory;
+mod installing;
 mod reading;
 mod receiving;
 
@@ -16,8 +17,9 @@ use catga_journal::Applier;
 
 use self::by_pieces::ByPieces;
 use self::in_memory::InMemory;
+pub(crate) use self::installing::Installing;
 use crate::wire::WireError;
-use crate::{CallError, NodeId, Options, Peers, Raft, Recipient, Snapshot, Vote};
+use crate::{CallError, NodeId, Options, Peers, Recipient, Snapshot, Vote};
 
 /// Sends snapshots, and takes those that are sent.
 ///
@@ -53,7 +55,7 @@ pub(crate) trait SnapshotShipping: Send + Sync + 'static {
         from: NodeId,
         mine: Vote,
         request: Bytes,
-        raft: &Raft,
+        into: &Installing,
     ) -> BoxFuture<'static, Result<Bytes, String>>;
 
     /// Takes nothing more, and ends what was begun.

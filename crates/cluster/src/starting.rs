@@ -10,7 +10,7 @@ use crate::network::PeerNetwork;
 use crate::reads::Reads;
 use crate::serving::RaftServe;
 use crate::shipping::SnapshotShipping;
-use crate::{Machine, Options, Peers, Raft, Rt, Tasks, TypeConfig, succession};
+use crate::{Ground, Machine, Options, Peers, Raft, Rt, Tasks, TypeConfig, succession};
 
 /// The parts of a log that runs.
 pub(crate) struct Started {
@@ -27,6 +27,7 @@ pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(
     log: S,
     machine: Machine,
     (shipping, mender): (Arc<dyn SnapshotShipping>, Option<Arc<Mender>>),
+    ground: Arc<dyn Ground>,
 ) -> Result<Started, Fatal<TypeConfig>> {
     let me = options.id;
     let network = PeerNetwork {
@@ -44,7 +45,7 @@ pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(
         mender.start(&raft, Arc::clone(&peers));
     }
     let brought = (shipping, mender);
-    let serve = RaftServe::new(raft.clone(), me, peers, brought, reads.clone(), ask);
+    let serve = RaftServe::new(raft.clone(), me, peers, brought, ground, reads.clone(), ask);
     Ok(Started { raft, reads, serve })
 }
 

@@ -114,6 +114,16 @@ impl LogStorage {
         self.0.shared.full.load(Ordering::Relaxed)
     }
 
+    /// Ready once all that was appended or voted before the call is durable.
+    ///
+    /// # Errors
+    /// When it could not be made so; the log takes no more writes then.
+    pub async fn flushed(&self) -> io::Result<()> {
+        let (flushed, wait) = oneshot::channel();
+        self.send(Job::Flush(flushed))?;
+        wait.await.map_err(|_| io::Error::other("the log ended before it was durable"))?
+    }
+
     /// Makes everything durable that waits, and ends.
     pub async fn shutdown(&self) {
         let (done, ended) = oneshot::channel();

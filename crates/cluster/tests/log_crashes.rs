@@ -50,7 +50,7 @@ impl Model {
 
     /// One call, and what it promises.
     async fn step(&mut self, log: &mut LogStorage) {
-        match self.dice.u8(0..10) {
+        match self.dice.u8(0..11) {
             0..=3 => {
                 let entries = self.entries();
                 log.blocking_append(entries).await.expect("durable");
@@ -59,6 +59,10 @@ impl Model {
             4..=6 => {
                 let entries = self.entries();
                 log.append(entries, IOFlushed::<TypeConfig>::noop()).await.expect("queued");
+            }
+            10 => {
+                log.flushed().await.expect("durable");
+                self.durable = self.end();
             }
             7 => {
                 self.vote += 1;

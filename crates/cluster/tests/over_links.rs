@@ -5,6 +5,7 @@ mod support;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,10 @@ struct OnDisk(LogStorage);
 impl Ground for OnDisk {
     fn is_full(&self) -> bool {
         self.0.is_full()
+    }
+
+    fn flushed(&self) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(self.0.flushed())
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

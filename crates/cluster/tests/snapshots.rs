@@ -78,6 +78,35 @@ fn what_was_interrupted_is_resumed_where_it_was() {
 }
 
 #[test]
+fn a_slow_disk_does_not_count_for_what_only_memory_holds() {
+    simulate(1, async {
+        let (mut cluster, recorder) = Cluster::started(3, 1).await;
+        let mut tally = Tally::default();
+        let leader = cluster.leader().expect("one leads");
+        let follower = (leader + 1) % 3;
+        cluster.disk(follower).set_flush(Duration::from_secs(30));
+        for number in 0..50 {
+            let entry = Bytes::from(format!("entry-{number}"));
+            let answer = cluster.at(leader).append(entry.clone()).await;
+            assert!(answer.is_ok(), "{answer:?}");
+            tally.note(entry, answer);
+        }
+        // The follower has taken all of it in, and hears that it is committed; its answers do not
+        // come in time, and what it lacks, as the leader sees it, is trimmed.
+        let upto = recorder.checkpoint(leader).expect("it has applied");
+        cluster.at(leader).trim(upto).await;
+        let offered = |cluster: &Cluster| cluster.net.handled(Topic::Snapshot) > 1;
+        cluster.wait_for("snapshot", offered).await;
+        Rt::sleep(Duration::from_secs(1)).await;
+        cluster.crash_losing(follower, Lost::All).await;
+        cluster.disk(follower).set_flush(Duration::from_millis(1));
+        cluster.restart(follower, &recorder).await;
+        settled(&cluster, &recorder, &tally).await;
+        assert_eq!(cluster.leader(), Some(leader), "it was never told what was not true");
+    });
+}
+
+#[test]
 fn another_leader_goes_on_with_its_own() {
     for seed in 0..5 {
         simulate(seed, async {

@@ -7,9 +7,9 @@ use catga_journal::{PiecePlace, Pieces};
 
 use super::reading::Reading;
 use super::receiving::{Ask, Message, Receiving};
-use super::{ShipError, SnapshotShipping};
+use super::{Installing, ShipError, SnapshotShipping};
 use crate::wire::{self, Kind, Offer, PieceAnswer, PiecePart};
-use crate::{NodeId, Peers, Raft, Recipient, Snapshot, Topic, Vote};
+use crate::{NodeId, Peers, Recipient, Snapshot, Topic, Vote};
 
 /// How often a receiver may want the same part again before the sending is given up.
 const AGAIN_MAX: u32 = 4;
@@ -51,11 +51,11 @@ impl ByPieces {
     }
 
     /// Hands a message to whatever takes snapshots; none if that is busy.
-    fn hand_over(&self, ask: Ask, raft: &Raft) -> Result<bool, String> {
+    fn hand_over(&self, ask: Ask, into: &Installing) -> Result<bool, String> {
         let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*receiver, Receiver::Idle) {
             let pieces = Arc::clone(&self.pieces);
-            *receiver = Receiver::Running(Receiving::start(&self.host, pieces, raft.clone()));
+            *receiver = Receiver::Running(Receiving::start(&self.host, pieces, into.clone()));
         }
         match &*receiver {
             Receiver::Running(receiving) => receiving.ask(ask),
@@ -121,7 +121,7 @@ impl SnapshotShipping for ByPieces {
         from: NodeId,
         mine: Vote,
         request: Bytes,
-        raft: &Raft,
+        into: &Installing,
     ) -> BoxFuture<'static, Result<Bytes, String>> {
         let answered = read(request).and_then(|message| {
             let vote = *message.vote();
@@ -133,7 +133,7 @@ impl SnapshotShipping for ByPieces {
                 return Ok(Err(PieceAnswer::Done(mine)));
             }
             let (ask, answered) = Ask::new(from, message);
-            Ok(self.hand_over(ask, raft)?.then_some(answered).ok_or(PieceAnswer::Busy))
+            Ok(self.hand_over(ask, into)?.then_some(answered).ok_or(PieceAnswer::Busy))
         });
         let (host, patience) = (Arc::clone(&self.host), self.patience);
         Box::pin(async move {

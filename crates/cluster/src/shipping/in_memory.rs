@@ -5,9 +5,9 @@ use bytes::Bytes;
 use catga_host::BoxFuture;
 
 use super::assembly::{Assembly, Step};
-use super::{Arrived, ShipError, SnapshotShipping};
+use super::{Arrived, Installing, ShipError, SnapshotShipping};
 use crate::wire::{self, Part, PartAnswer};
-use crate::{NodeId, Peers, Raft, Recipient, Snapshot, Topic, Vote};
+use crate::{NodeId, Peers, Recipient, Snapshot, Topic, Vote};
 
 /// The largest snapshot that is taken: it is held in memory while it comes.
 const BYTES_MAX: u64 = 1 << 30;
@@ -78,21 +78,19 @@ impl SnapshotShipping for InMemory {
         from: NodeId,
         mine: Vote,
         request: Bytes,
-        raft: &Raft,
+        into: &Installing,
     ) -> BoxFuture<'static, Result<Bytes, String>> {
         let taken = self.take(from, mine, request);
-        let (coming, raft) = (Arc::clone(&self.coming), raft.clone());
+        let (coming, into) = (Arc::clone(&self.coming), into.clone());
         Box::pin(async move {
             let answer = match taken? {
                 Taken::Answered(answer) => answer,
                 Taken::Whole(arrived) => {
                     let Arrived { vote, snapshot } = *arrived;
                     let meta = snapshot.meta.clone();
-                    let installed = raft.install_full_snapshot(vote, snapshot).await;
-                    let installed =
-                        installed.map_err(|error| format!("the log has stopped: {error}"))?;
+                    let mine = into.install(vote, snapshot).await?;
                     coming.lock().unwrap_or_else(PoisonError::into_inner).forget(&meta);
-                    PartAnswer::Done(installed.vote)
+                    PartAnswer::Done(mine)
                 }
             };
             Ok(wire::snapshot_part_answer(&answer))

@@ -5,8 +5,9 @@ use catga_journal::{Incoming, LogSnapshot, Pieces};
 use openraft::alias::SnapshotMetaOf;
 use tokio::sync::{mpsc, oneshot};
 
+use super::Installing;
 use crate::wire::{Offer, PieceAnswer, PiecePart};
-use crate::{NodeId, Raft, Snapshot, TypeConfig, Vote};
+use crate::{NodeId, Snapshot, TypeConfig, Vote};
 
 /// Takes the pieces of snapshots and has the snapshots installed, on a thread of its own: it waits
 /// for the disk, and goes on where whoever asked has given up. Dropped, it ends.
@@ -49,10 +50,10 @@ impl Ask {
 }
 
 impl Receiving {
-    pub(super) fn start(host: &Arc<dyn Host>, pieces: Arc<dyn Pieces>, raft: Raft) -> Self {
+    pub(super) fn start(host: &Arc<dyn Host>, pieces: Arc<dyn Pieces>, into: Installing) -> Self {
         // One waits while another is answered; whoever comes then hears that this is busy.
         let (asks, mut queue) = mpsc::channel::<Ask>(1);
-        let mut receiver = Receiver { pieces, raft, coming: None };
+        let mut receiver = Receiver { pieces, into, coming: None };
         let run = async move {
             while let Some(Ask { from, message, answer }) = queue.recv().await {
                 // Nobody need be waiting any more.
@@ -83,7 +84,7 @@ impl Drop for Receiving {
 
 struct Receiver {
     pieces: Arc<dyn Pieces>,
-    raft: Raft,
+    into: Installing,
     coming: Option<Coming>,
 }
 
@@ -145,8 +146,7 @@ impl Receiver {
         let Some(Coming { vote, meta, snapshot, .. }) = self.coming.take() else {
             return Ok(PieceAnswer::Unknown);
         };
-        let installed = self.raft.install_full_snapshot(vote, Snapshot { meta, snapshot }).await;
-        let installed = installed.map_err(|error| format!("the log has stopped: {error}"))?;
-        Ok(PieceAnswer::Done(installed.vote))
+        let mine = self.into.install(vote, Snapshot { meta, snapshot }).await?;
+        Ok(PieceAnswer::Done(mine))
     }
 }

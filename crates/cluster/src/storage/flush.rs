@@ -38,13 +38,15 @@ pub(super) enum Job {
     /// The last index that is kept.
     Truncate(Option<u64>),
     Purge(LogId),
+    /// Nothing but that what came before is durable.
+    Flush(oneshot::Sender<io::Result<()>>),
     Stop(oneshot::Sender<()>),
 }
 
 /// Whoever waits for a write.
 enum Waiter {
     Append(IOFlushed<TypeConfig>),
-    Vote(oneshot::Sender<io::Result<()>>),
+    Other(oneshot::Sender<io::Result<()>>),
 }
 
 impl Waiter {
@@ -52,7 +54,7 @@ impl Waiter {
         match self {
             Self::Append(flushed) => flushed.io_completed(result),
             // Whoever waited may be gone.
-            Self::Vote(flushed) => drop(flushed.send(result)),
+            Self::Other(flushed) => drop(flushed.send(result)),
         }
     }
 }
@@ -182,7 +184,7 @@ impl Flush {
                     }
                 }
                 Job::Vote(vote, flushed) => {
-                    waiters.push(Waiter::Vote(flushed));
+                    waiters.push(Waiter::Other(flushed));
                     self.state.vote = Some(vote);
                     self.push(VOTE, 0, &[&encode_vote(&vote)], shared).await?;
                 }
@@ -195,6 +197,7 @@ impl Flush {
                     self.push(STATE, 0, &[&encode_state(&self.state)], shared).await?;
                     purged = Some(upto);
                 }
+                Job::Flush(flushed) => waiters.push(Waiter::Other(flushed)),
                 Job::Stop(sender) => stopped = Some(sender),
             }
         }
@@ -224,7 +227,7 @@ impl Flush {
             self.writer.write()?;
             self.writer.sync().await?;
             let (nobody, _) = oneshot::channel();
-            Waiter::Vote(std::mem::replace(flushed, nobody)).tell(Ok(()));
+            Waiter::Other(std::mem::replace(flushed, nobody)).tell(Ok(()));
         }
         self.host.sleep(Duration::from_millis(5)).await;
         Ok(())
@@ -342,7 +345,9 @@ impl Flush {
             let error = io::Error::other(error.to_string());
             match job {
                 Job::Append(_, flushed) => Waiter::Append(flushed).tell(Err(error)),
-                Job::Vote(_, flushed) => Waiter::Vote(flushed).tell(Err(error)),
+                Job::Vote(_, flushed) | Job::Flush(flushed) => {
+                    Waiter::Other(flushed).tell(Err(error));
+                }
                 Job::Truncate(_) | Job::Purge(_) | Job::Stop(_) => {}
             }
         }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -123,6 +124,10 @@ struct OnDisk(LogStorage);
 impl Ground for OnDisk {
     fn is_full(&self) -> bool {
         self.0.is_full()
+    }
+
+    fn flushed(&self) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(self.0.flushed())
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

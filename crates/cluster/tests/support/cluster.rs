@@ -1,15 +1,18 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use catga_cluster::{Ground, Node, NodeId, Options, RaftLog, Rt, Store, StoreId};
 use catga_core::NodeName;
-use catga_host::Host;
+use catga_host::{BoxFuture, Host};
 use catga_journal::conformance::{Abilities, LogHarness, Recorder};
 use catga_journal::{Log, LogIndex};
 use openraft::AsyncRuntime;
+use tokio::sync::oneshot;
 
+use super::disk::Write;
 use super::host::SimHost;
 use super::{Disk, Lost, MemoryStore, Random, SimNet, Trace};
 
@@ -130,8 +133,8 @@ impl Cluster {
             options,
             Store {
                 log: MemoryStore::new(disk.clone()),
-                snapshots: Arc::new(disk),
-                ground: Arc::new(Nowhere),
+                snapshots: Arc::new(disk.clone()),
+                ground: Arc::new(OnDisk(disk)),
             },
             self.net.of(id),
             Box::new(self.recorder.borrow().applier(node)),
@@ -148,9 +151,15 @@ impl Cluster {
 }
 
 /// Simulated disks are never full, and need no closing.
-struct Nowhere;
+struct OnDisk(Disk);
 
-impl Ground for Nowhere {}
+impl Ground for OnDisk {
+    fn flushed(&self) -> BoxFuture<'_, io::Result<()>> {
+        let (flushed, wait) = oneshot::channel();
+        self.0.write(Write::Flush(flushed));
+        Box::pin(async { wait.await.map_err(io::Error::other) })
+    }
+}
 
 impl LogHarness for Cluster {
     type Log = RaftLog;

@@ -58,6 +58,8 @@ pub enum Write {
     Committed(Option<LogId>),
     TruncateAfter(Option<LogId>),
     Purge(LogId),
+    /// Nothing, when all before it is durable.
+    Flush(oneshot::Sender<()>),
 }
 
 impl Contents {
@@ -77,6 +79,7 @@ impl Contents {
                 self.log = self.log.split_off(&(upto.index + 1));
                 self.purged = Some(*upto);
             }
+            Write::Flush(_) => {}
         }
     }
 }
@@ -151,7 +154,7 @@ impl Disk {
             for write in written {
                 match write {
                     Write::Append(_, flushed) => flushed.io_completed(Ok(())),
-                    Write::Vote(_, flushed) => drop(flushed.send(())),
+                    Write::Vote(_, flushed) | Write::Flush(flushed) => drop(flushed.send(())),
                     _ => {}
                 }
             }
@@ -194,6 +197,7 @@ impl std::fmt::Debug for Write {
             Self::Committed(_) => "Committed",
             Self::TruncateAfter(_) => "TruncateAfter",
             Self::Purge(_) => "Purge",
+            Self::Flush(_) => "Flush",
         })
     }
 }
