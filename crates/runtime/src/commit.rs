@@ -23,7 +23,7 @@ use self::faults::{expired, in_doubt, mismatch};
 pub(crate) use self::faults::{rejected, too_late, unencodable};
 pub(crate) use self::own::OwnParts;
 use crate::flights::{Boarding, FlightGuard, Flights, LANDED, Subject};
-use crate::forward::{ForwardedCommand, Means, Search, open_session};
+use crate::forward::{ForwardedCommand, Gathering, Means, Search, open_session};
 use crate::session::{Marks, Session};
 use crate::{Limits, PeerCalls};
 
@@ -42,6 +42,8 @@ pub(crate) struct Committer {
     node: NodeName,
     /// The way to the other nodes; none for a process of its own.
     pub(crate) peers: Option<Arc<dyn PeerCalls>>,
+    /// What goes to them; none without.
+    requests: Option<Arc<Gathering>>,
     session: Session,
     flights: Arc<Flights>,
     /// One permit for each durable command under way.
@@ -69,11 +71,12 @@ impl Committer {
         limits: Limits,
         node: NodeName,
     ) -> Result<Arc<Self>, Fault> {
-        let means = peers.as_deref().map(|peers| Means {
+        let requests = peers.clone().map(|peers| Gathering::new(Arc::clone(&host), peers));
+        let means = requests.as_ref().map(|requests| Means {
             node: &node,
             host: &*host,
             journal: &*journal,
-            peers,
+            requests,
             deadlines: &deadlines,
         });
         let session = open_session(&*host, &*journal, &node, means, limits.start_wait).await?;
@@ -82,6 +85,7 @@ impl Committer {
             deadlines,
             node,
             peers,
+            requests,
             host,
             journal,
             limits,
@@ -200,7 +204,7 @@ impl Committer {
             node: &self.node,
             host: &*self.host,
             journal: &*self.journal,
-            peers: self.peers.as_deref()?,
+            requests: self.requests.as_ref()?,
             deadlines: &self.deadlines,
         })
     }

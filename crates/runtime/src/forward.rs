@@ -5,6 +5,7 @@
 //! lead, and the origin goes on, with the same id and one deadline for all attempts.
 
 mod answer;
+mod gathering;
 mod leader;
 mod opening;
 mod request;
@@ -14,6 +15,7 @@ mod tests;
 mod wire;
 
 pub(crate) use answer::{Answered, ForwardAnswer};
+pub(crate) use gathering::Gathering;
 pub(crate) use leader::{Remote, Remotes, Requests, machinery_answer};
 pub(crate) use opening::open_session;
 pub(crate) use request::{ForwardedCommand, command_request, effect_request};

@@ -16,6 +16,8 @@ pub(crate) enum ForwardAnswer {
         /// The origin may go on with the same id at another leader.
         again: bool,
     },
+    /// It still runs; asked alone, the node answers when it has ended.
+    Runs,
     /// The node does not lead.
     NotLeader { term: u64, leader: Option<NodeName> },
 }
@@ -58,12 +60,13 @@ impl ForwardAnswer {
                 fields: fault.fields().iter().cloned().map(Into::into).collect(),
                 again,
             }),
+            Self::Runs => Said::Runs(wire::Runs {}),
             Self::NotLeader { term, leader } => Said::NotLeader(wire::NotLeader {
                 term,
                 leader: leader.map(|leader| leader.as_str().to_owned()),
             }),
         };
-        wire::Answer { version: VERSION, said: Some(said) }.encode_to_vec().into()
+        encode(said)
     }
 
     /// Reads an answer.
@@ -71,14 +74,7 @@ impl ForwardAnswer {
     /// # Errors
     /// What is wrong with it; the outcome is unknown then.
     pub(crate) fn decode(bytes: Bytes) -> Result<Self, String> {
-        let answer = wire::Answer::decode(bytes).map_err(|error| error.to_string())?;
-        if answer.version > VERSION {
-            return Err(format!(
-                "it needs version {} of the answers between nodes, and this node knows {VERSION}",
-                answer.version
-            ));
-        }
-        Ok(match answer.said.ok_or("it says nothing that this node knows")? {
+        Ok(match decode(bytes)? {
             Said::Answered(said) => Self::Answered(Answered {
                 outcome: RecordedOutcome {
                     message_id: MessageId::from(said.id.ok_or("it has no id")?),
@@ -92,8 +88,45 @@ impl ForwardAnswer {
                 term: said.term,
                 leader: said.leader.map(|leader| NodeName::new(&*leader)),
             },
+            Said::Runs(wire::Runs {}) => Self::Runs,
+            Said::Batch(_) => return Err("it answers several requests, and one was made".into()),
         })
     }
+}
+
+/// The answers to the requests of a batch, in their order.
+pub(super) fn batch_answer(answers: Vec<Bytes>) -> Bytes {
+    encode(Said::Batch(wire::Batch { parts: answers }))
+}
+
+/// Reads the answers to a batch of `count` requests.
+///
+/// # Errors
+/// What is wrong with them; the outcome is unknown then.
+pub(super) fn answers_of(bytes: Bytes, count: usize) -> Result<Vec<Bytes>, String> {
+    match decode(bytes.clone())? {
+        Said::Batch(wire::Batch { parts }) if parts.len() == count => Ok(parts),
+        Said::Batch(wire::Batch { parts }) => {
+            Err(format!("there are {} answers to {count} requests", parts.len()))
+        }
+        // It was said of the batch as a whole.
+        _ => Ok(vec![bytes; count]),
+    }
+}
+
+fn encode(said: Said) -> Bytes {
+    wire::Answer { version: VERSION, said: Some(said) }.encode_to_vec().into()
+}
+
+fn decode(bytes: Bytes) -> Result<Said, String> {
+    let answer = wire::Answer::decode(bytes).map_err(|error| error.to_string())?;
+    if answer.version > VERSION {
+        return Err(format!(
+            "it needs version {} of the answers between nodes, and this node knows {VERSION}",
+            answer.version
+        ));
+    }
+    answer.said.ok_or_else(|| "it says nothing that this node knows".to_owned())
 }
 
 fn fault(said: wire::Failed) -> Fault {

@@ -1,16 +1,25 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use catga_core::{Fault, FaultCode, NodeName};
 use catga_host::BoxFuture;
 use catga_journal::Journal;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
+use super::answer::batch_answer;
 use super::request::{ReadRequestError, Request, RequestBody};
 use super::{ForwardAnswer, ForwardedCommand};
 use crate::PeerRequests;
 use crate::node::{Inner, shutting_down};
+
+/// How long the answers to several requests wait for each other. What is recorded need not come
+/// sooner, since the origin's own apply answers it; and all that is decided by one entry comes at
+/// once, unless the disk takes longer than this.
+const TOGETHER_FOR: Duration = Duration::from_millis(25);
 
 /// Runs the handler of one command for another node.
 pub(crate) trait Remote: Send + Sync + 'static {
@@ -28,21 +37,54 @@ impl PeerRequests for Requests {
     fn handle(&self, from: &NodeName, request: Bytes) -> BoxFuture<'static, Bytes> {
         let (node, from) = (self.0.upgrade(), from.clone());
         Box::pin(async move {
-            let answer = match node {
-                Some(node) => node.answer(&from, request).await,
-                None => ForwardAnswer::again(shutting_down()),
+            let Some(node) = node else {
+                return ForwardAnswer::again(shutting_down()).encode();
             };
-            answer.encode()
+            match Request::decode(request, node.limits.command_bytes) {
+                Ok(Request { body: RequestBody::Batch(requests), .. }) => {
+                    node.answer_all(from, requests).await
+                }
+                Ok(request) => node.answer(request).await.encode(),
+                Err(error) => ForwardAnswer::failed(unreadable(&from, &error)).encode(),
+            }
         })
     }
 }
 
 impl Inner {
-    async fn answer(&self, from: &NodeName, request: Bytes) -> ForwardAnswer {
-        let request = match Request::decode(request, self.limits.command_bytes) {
-            Ok(request) => request,
-            Err(error) => return ForwardAnswer::failed(unreadable(from, &error)),
+    /// The answers to several requests, in one. What takes long goes on by itself: the others do
+    /// not wait for it, and whoever does asks again.
+    async fn answer_all(self: Arc<Self>, from: NodeName, requests: Vec<Bytes>) -> Bytes {
+        let mut answers = vec![None; requests.len()];
+        let mut running: FuturesUnordered<_> = requests
+            .into_iter()
+            .enumerate()
+            .map(|(place, request)| {
+                let (node, from) = (Arc::clone(&self), from.clone());
+                async move {
+                    let answer = match Request::decode(request, node.limits.command_bytes) {
+                        Ok(request) => node.answer(request).await,
+                        Err(error) => ForwardAnswer::failed(unreadable(&from, &error)),
+                    };
+                    (place, answer.encode())
+                }
+            })
+            .collect();
+        let until = self.host.now().saturating_add(TOGETHER_FOR);
+        let all = async {
+            while let Some((place, answer)) = running.next().await {
+                answers[place] = Some(answer);
+            }
         };
+        if self.committer.deadlines.by(until, all).await.is_err() {
+            let rest = async move { while running.next().await.is_some() {} };
+            drop(self.host.spawn("forwarded", Box::pin(rest)));
+        }
+        let answers = answers.into_iter();
+        batch_answer(answers.map(|it| it.unwrap_or_else(|| ForwardAnswer::Runs.encode())).collect())
+    }
+
+    async fn answer(&self, request: Request) -> ForwardAnswer {
         if !self.lifecycle.is_running() {
             return ForwardAnswer::again(shutting_down());
         }
@@ -52,7 +94,11 @@ impl Inner {
         }
         match request.body {
             RequestBody::Effect(effect) => {
-                self.committer.commit_forwarded(*effect, request.remaining).await
+                Box::pin(self.committer.commit_forwarded(*effect, request.remaining)).await
+            }
+            RequestBody::Batch(_) => {
+                let why = ReadRequestError::Malformed("a batch within a batch".to_owned());
+                ForwardAnswer::failed(unreadable(&self.name, &why))
             }
             RequestBody::Command(command) => match self.remotes.get(command.name.as_str()) {
                 Some(remote) => remote.run(command).await,

@@ -6,6 +6,7 @@ use catga_core::{Context, MessageId, Offset, Position, SessionId, Timestamp, Tra
 use catga_engine::{Directive, Effect, Entry};
 use prost::Message;
 
+use super::gathering::{TOGETHER_BYTES_MAX, TOGETHER_MAX};
 use super::wire::{self, Body, VERSION};
 use crate::session::{KEPT_MAX, Marks};
 
@@ -27,6 +28,8 @@ pub(super) enum RequestBody {
     Command(Box<ForwardedCommand>),
     /// Commit an effect that needs no handler.
     Effect(Box<Effect>),
+    /// Do what each of these says, of which none is a batch; none waits for another.
+    Batch(Vec<Bytes>),
 }
 
 /// A command that was called on another node.
@@ -88,20 +91,31 @@ pub(crate) fn effect_request(effect: Effect, remaining: Duration) -> Bytes {
     encode(Body::Effect(entry.encode()), remaining)
 }
 
+/// The request to do what each of `requests` says, which callers wait for at most for `remaining`.
+pub(super) fn batch_request(
+    requests: impl IntoIterator<Item = Bytes>,
+    remaining: Duration,
+) -> Bytes {
+    let parts = requests.into_iter().collect();
+    encode(Body::Batch(wire::Batch { parts }), remaining)
+}
+
 fn encode(body: Body, remaining: Duration) -> Bytes {
     let remaining_us = u64::try_from(remaining.as_micros()).unwrap_or(u64::MAX);
     wire::Request { version: VERSION, remaining_us, body: Some(body) }.encode_to_vec().into()
 }
 
 impl Request {
-    /// Reads a request whose payload has at most `payload_max` bytes.
+    /// Reads a request whose payload has at most `payload_max` bytes, or a batch of such.
     ///
     /// # Errors
     /// When it is too large, malformed, or of a newer build that means more by it.
     pub(super) fn decode(bytes: Bytes, payload_max: usize) -> Result<Self, ReadRequestError> {
         let limit = payload_max + FRAME_BYTES_MAX;
-        if bytes.len() > limit {
-            return Err(ReadRequestError::TooLarge(bytes.len(), limit));
+        let most = limit.max(TOGETHER_BYTES_MAX + TOGETHER_MAX * 8);
+        let length = bytes.len();
+        if length > most {
+            return Err(ReadRequestError::TooLarge(length, limit));
         }
         let request = wire::Request::decode(bytes)
             .map_err(|error| ReadRequestError::Malformed(error.to_string()))?;
@@ -110,6 +124,11 @@ impl Request {
         }
         let remaining = Duration::from_micros(request.remaining_us);
         let body = match request.body {
+            Some(Body::Batch(wire::Batch { parts })) if parts.len() > TOGETHER_MAX => {
+                return Err(malformed(format!("it is a batch of {} requests", parts.len())));
+            }
+            Some(Body::Batch(wire::Batch { parts })) => RequestBody::Batch(parts),
+            _ if length > limit => return Err(ReadRequestError::TooLarge(length, limit)),
             Some(Body::Command(command)) => RequestBody::Command(Box::new(
                 ForwardedCommand::read(command, remaining).map_err(malformed)?,
             )),

@@ -1,5 +1,6 @@
 use std::future::{pending, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -7,9 +8,10 @@ use bytes::Bytes;
 use catga_core::{Fault, FaultCode, NodeName, Offset, Outcome, Position, ReadLevel};
 use catga_host::{Deadlines, Host};
 use catga_journal::{Counted, Journal, Leadership, Role};
+use futures_util::future::Either;
 
-use super::{Answered, ForwardAnswer};
-use crate::{PeerCalls, PeerError};
+use super::{Answered, ForwardAnswer, Gathering};
+use crate::PeerError;
 
 /// The wait before the same leader is tried a second time; it doubles from try to try.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -23,7 +25,7 @@ pub(crate) struct Means<'a> {
     pub(crate) node: &'a NodeName,
     pub(crate) host: &'a dyn Host,
     pub(crate) journal: &'a dyn Journal,
-    pub(crate) peers: &'a dyn PeerCalls,
+    pub(crate) requests: &'a Arc<Gathering>,
     pub(crate) deadlines: &'a Deadlines,
 }
 
@@ -47,6 +49,8 @@ pub(crate) struct Search<'a> {
     /// How often that one failed, and until when it is left alone.
     failures: u32,
     paused_until: Duration,
+    /// The leader has it under way already: asked alone, it answers when it has ended.
+    alone: bool,
     /// Why there is no answer yet.
     why: String,
 }
@@ -89,6 +93,7 @@ impl<'a> Search<'a> {
             tried: None,
             failures: 0,
             paused_until: Duration::ZERO,
+            alone: false,
             why: "no leader was known".to_owned(),
         }
     }
@@ -203,13 +208,15 @@ impl<'a> Search<'a> {
         request: Bytes,
     ) -> Result<Option<Answered>, End> {
         let means = self.means;
-        let within = self.until.saturating_sub(means.host.now());
-        let mut call = means.peers.call(to, request, within);
+        let mut call = match self.alone {
+            true => Either::Left(means.requests.ask_alone(to, request, self.until)),
+            false => Either::Right(means.requests.ask(to, request, self.until)),
+        };
         let term = self.tried.as_ref().map_or(0, |tried| tried.term);
         let mut superseded = pin!(superseded(means, term));
         let counted = &mut self.counted;
         let answer = poll_fn(|cx| {
-            if let Poll::Ready(answer) = call.as_mut().poll(cx) {
+            if let Poll::Ready(answer) = pin!(&mut call).poll(cx) {
                 return Poll::Ready(Ok(answer));
             }
             if let Poll::Ready(offset) = pin!(&mut *counted).poll(cx) {
@@ -246,6 +253,12 @@ impl<'a> Search<'a> {
             Ok(ForwardAnswer::Failed { fault, again: true }) => {
                 let in_doubt = fault.outcome() == Outcome::Unknown;
                 self.again(in_doubt, format!("{by} said: {}", fault.message()));
+            }
+            Ok(ForwardAnswer::Runs) => {
+                (self.in_doubt, self.alone) = (true, true);
+                self.why = format!("{by} has not ended it");
+                // At once: it is not asked for more than it has begun already.
+                self.paused_until = Duration::ZERO;
             }
             Ok(ForwardAnswer::NotLeader { term, leader }) => {
                 self.again(false, format!("{by} does not lead in term {term}"));

@@ -8,7 +8,9 @@ use catga_core::{
 use catga_engine::{Directive, Effect};
 use catga_journal::RecordedOutcome;
 
-use super::request::{ReadRequestError, Request, RequestBody};
+use super::answer::{answers_of, batch_answer};
+use super::gathering::TOGETHER_MAX;
+use super::request::{ReadRequestError, Request, RequestBody, batch_request};
 use super::{Answered, ForwardAnswer, ForwardedCommand, command_request, effect_request};
 use crate::session::Marks;
 
@@ -109,9 +111,46 @@ fn foreign_bytes_and_too_many_are_errors() {
     }
     assert!(Request::decode(Bytes::new(), 100).is_err());
     assert!(ForwardAnswer::decode(Bytes::new()).is_err());
-    let large = Request::decode(vec![0; (64 << 10) + 101].into(), 100);
-    assert_eq!(large, Err(ReadRequestError::TooLarge((64 << 10) + 101, (64 << 10) + 100)));
+    let large = Request::decode(vec![0; 300 << 10].into(), 100);
+    assert_eq!(large, Err(ReadRequestError::TooLarge(300 << 10, (64 << 10) + 100)));
     // Field 1 is the version.
     assert_eq!(Request::decode(vec![8, 9].into(), 100), Err(ReadRequestError::Newer(9)));
     assert!(ForwardAnswer::decode(vec![8, 9].into()).is_err());
+}
+
+#[test]
+fn one_request_is_no_larger_than_it_may_be_by_itself() {
+    let id = (ID, Timestamp::from_millis(77));
+    let payload = Bytes::from(vec![7; 70 << 10]);
+    let context = Context::default();
+    let bytes = command_request("n", &payload, id, Marks::default(), &context, REMAINING);
+    let len = bytes.len();
+    let limit = (64 << 10) + 100;
+    assert_eq!(Request::decode(bytes.clone(), 100), Err(ReadRequestError::TooLarge(len, limit)));
+    assert!(Request::decode(bytes, 70 << 10).is_ok());
+}
+
+#[test]
+fn a_batch_arrives_as_it_was_sent_and_holds_no_more_than_it_may() {
+    let (_, bytes) = command();
+    let requests = vec![bytes; TOGETHER_MAX];
+    let request = Request::decode(batch_request(requests.clone(), REMAINING), 100);
+    let body = RequestBody::Batch(requests.clone());
+    assert_eq!(request, Ok(Request { body, remaining: REMAINING }));
+    let one_more = requests.into_iter().chain([Bytes::new()]);
+    let refused = Request::decode(batch_request(one_more, REMAINING), 100);
+    assert!(matches!(refused, Err(ReadRequestError::Malformed(_))), "{refused:?}");
+}
+
+#[test]
+fn the_answers_to_a_batch_are_as_many_as_the_requests_or_one_for_all() {
+    let answers = vec![Bytes::from_static(b"one"), ForwardAnswer::Runs.encode()];
+    let bytes = batch_answer(answers.clone());
+    assert_eq!(answers_of(bytes.clone(), 2), Ok(answers));
+    assert!(answers_of(bytes.clone(), 3).is_err());
+    assert!(ForwardAnswer::decode(bytes).is_err(), "one request was made");
+    let fault = Fault::new(FaultCode::ShuttingDown, "it stops");
+    let for_all = ForwardAnswer::again(fault).encode();
+    assert_eq!(answers_of(for_all.clone(), 2), Ok(vec![for_all.clone(), for_all]));
+    assert!(answers_of(Bytes::from_static(b"?"), 2).is_err());
 }

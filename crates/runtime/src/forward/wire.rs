@@ -14,7 +14,7 @@ pub(super) struct Request {
     /// How long the caller still waits.
     #[prost(uint64, tag = "2")]
     pub(super) remaining_us: u64,
-    #[prost(oneof = "Body", tags = "3, 4")]
+    #[prost(oneof = "Body", tags = "3, 4, 5")]
     pub(super) body: Option<Body>,
 }
 
@@ -29,6 +29,16 @@ pub(super) enum Body {
     /// An entry with one effect, which needs no handler.
     #[prost(bytes = "bytes", tag = "4")]
     Effect(Bytes),
+    /// Several requests that do not depend on each other, none of them such a batch.
+    #[prost(message, tag = "5")]
+    Batch(Batch),
+}
+
+/// Requests, or the answers to them in the same order, each by itself.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Batch {
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub(super) parts: Vec<Bytes>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -96,7 +106,7 @@ pub(super) struct Position {
 pub(super) struct Answer {
     #[prost(uint32, tag = "1")]
     pub(super) version: u32,
-    #[prost(oneof = "Said", tags = "2, 3, 4")]
+    #[prost(oneof = "Said", tags = "2, 3, 4, 5, 6")]
     pub(super) said: Option<Said>,
 }
 
@@ -108,7 +118,15 @@ pub(super) enum Said {
     Failed(Failed),
     #[prost(message, tag = "4")]
     NotLeader(NotLeader),
+    #[prost(message, tag = "5")]
+    Batch(Batch),
+    /// The command still runs. Asked alone and with the same id, the node answers when it has ended.
+    #[prost(message, tag = "6")]
+    Runs(Runs),
 }
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Runs {}
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Answered {
