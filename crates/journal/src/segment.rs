@@ -29,3 +29,7 @@ pub use reader::SegmentReader;
 pub use scan::{Scan, Tail};
 pub use whole::{read_whole, write_whole};
 pub use writer::SegmentWriter;
+
+/// How many bytes are made durable at once of what nobody waits for. A log on the same disk waits
+/// behind them when it syncs, so they are few; and they are enough that syncs are no burden.
+pub(crate) const SYNC_BYTES: u64 = 512 << 10;

@@ -7,10 +7,7 @@ use super::places::PLACES_MAX;
 use super::sealed::Sealed;
 use super::tail::Tail;
 use super::{Archive, PLACES, RECORD};
-use crate::segment::{FileKind, Head, SegmentError, SegmentWriter};
-
-/// How many bytes are handed to the machine in one piece.
-const PIECE: u64 = 1 << 20;
+use crate::segment::{FileKind, Head, SYNC_BYTES, SegmentError, SegmentWriter};
 
 /// The least that can be reserved for a new file.
 const HEAD_ONLY: u64 = 64;
@@ -58,8 +55,9 @@ impl Appender {
                 self.seal(writer).await?;
                 continue;
             }
-            if at - writer.end() >= PIECE {
+            if at - writer.end() >= SYNC_BYTES {
                 writer.write()?;
+                writer.sync().await?;
             }
             self.writer = Some(writer);
         }

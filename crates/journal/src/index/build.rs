@@ -6,14 +6,11 @@ use super::shared::Shared;
 use super::table::{BLOCK, FILTER, FILTER_PIECE, FOOTER, TRAILER, Table};
 use super::{TableName, block};
 use crate::rolled::rolled;
-use crate::segment::{FileKind, Head, SegmentError, SegmentWriter, frame_bytes};
+use crate::segment::{FileKind, Head, SYNC_BYTES, SegmentError, SegmentWriter, frame_bytes};
 
 /// A block ends with the change by which it has this many bytes: little enough to be read for one
 /// key, and enough that the keys of all blocks fit into memory.
 const BLOCK_BYTES: usize = 16 << 10;
-
-/// How many bytes are handed to the machine in one piece.
-const PIECE: u64 = 1 << 20;
 
 /// The least that can be reserved for a new file.
 const HEAD_ONLY: u64 = 64;
@@ -87,13 +84,15 @@ impl Build {
         self.blocks_end = at + frame_bytes(self.block.len());
         self.blocks += 1;
         self.block.clear();
-        if self.blocks_end - self.writer.end() >= PIECE {
-            self.writer.write()?;
-        }
         Ok(())
     }
 
-    /// Makes durable what was added so far, so that the end does not bring it all at once.
+    /// True if so much is not durable yet that it should be made so.
+    pub(super) fn is_sync_due(&self) -> bool {
+        self.blocks_end - self.writer.end() >= SYNC_BYTES
+    }
+
+    /// Makes durable what was added so far.
     pub(super) async fn sync(&mut self) -> Result<(), SegmentError> {
         self.writer.write()?;
         self.writer.sync().await
@@ -126,6 +125,7 @@ impl Build {
         for (piece, number) in self.filter.as_bytes().chunks(FILTER_PIECE).zip(0..) {
             self.writer.push(FILTER, number, &[piece]);
             self.writer.write()?;
+            self.writer.sync().await?;
         }
         let filter_bytes = self.filter.as_bytes().len() as u64;
         let footer = self.lines.footer(self.count, self.blocks_end, filter_bytes, self.hash);

@@ -62,7 +62,11 @@ async fn table_of(
     let mut build = Build::create(shared, changes.len() as u64)?;
     let kept = changes.iter().filter(|(_, value)| value.is_some() || !is_lowest);
     for (key, value) in kept {
-        if let Err(error) = build.push(key, value.as_deref()) {
+        let mut pushed = build.push(key, value.as_deref());
+        if pushed.is_ok() && build.is_sync_due() {
+            pushed = build.sync().await;
+        }
+        if let Err(error) = pushed {
             build.discard(shared);
             return Err(error);
         }

@@ -56,14 +56,19 @@ impl Merge {
 
     /// Merges about `bytes` more bytes; true if all are. What was written is durable then.
     pub(super) async fn advance(&mut self, bytes: u64) -> Result<bool, SegmentError> {
-        let is_done = self.merge(bytes)?;
-        self.output.sync().await?;
-        Ok(is_done)
+        let mut merged = 0;
+        loop {
+            let is_done = self.merge(&mut merged, bytes)?;
+            self.output.sync().await?;
+            if is_done || merged >= bytes {
+                return Ok(is_done);
+            }
+        }
     }
 
-    fn merge(&mut self, bytes: u64) -> Result<bool, SegmentError> {
-        let mut merged = 0;
-        while merged < bytes {
+    /// Goes on until `bytes` are merged, or enough to be synced; true if all are.
+    fn merge(&mut self, merged: &mut u64, bytes: u64) -> Result<bool, SegmentError> {
+        while *merged < bytes && !self.output.is_sync_due() {
             let heads = self.cursors.iter().enumerate();
             let heads = heads.filter_map(|(place, cursor)| Some((cursor.key()?, place)));
             // Of equal keys the first: its table is the newest.
@@ -76,7 +81,7 @@ impl Merge {
             }
             for cursor in &mut self.cursors {
                 if cursor.key() == Some(key) {
-                    merged += cursor.step()?;
+                    *merged += cursor.step()?;
                 }
             }
         }

@@ -1,11 +1,12 @@
+use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
-use catga_host::{Files, Open};
+use catga_host::{File, Files, Open};
 
 use super::frame::{FRAME_BYTES, end_of, put};
 use super::head::HEAD_BYTES;
-use super::{FileKind, FrameKind, Head, SegmentError, SegmentReader};
+use super::{FileKind, FrameKind, Head, SYNC_BYTES, SegmentError, SegmentReader};
 use crate::planted::Planted;
 
 /// Puts a small file in the place of another in one step: a single frame with `payload`. It and
@@ -27,15 +28,11 @@ pub async fn write_whole(
     put(&mut bytes, salt, HEAD_BYTES as u64, FrameKind::OWNER, position, &[payload]);
     // What an attempt before left behind.
     match files.remove(&new) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
         _ => {}
     }
     let file = files.open(&new, Open::Create).map_err(io)?;
-    let written = match file.write_at(&bytes, 0) {
-        Ok(()) if unsynced(kind) => Ok(()),
-        Ok(()) => file.sync().await,
-        Err(error) => Err(error),
-    };
+    let written = write_synced(&*file, &bytes, !unsynced(kind)).await;
     if let Err(error) = written {
         let _ = files.remove(&new);
         return Err(io(error));
@@ -45,6 +42,17 @@ pub async fn write_whole(
         return Ok(());
     }
     files.sync_dir(path.parent().unwrap_or(Path::new(""))).await.map_err(io)
+}
+
+/// Writes `bytes`, and syncs them as they come.
+async fn write_synced(file: &dyn File, bytes: &[u8], synced: bool) -> io::Result<()> {
+    for (piece, at) in bytes.chunks(SYNC_BYTES as usize).zip((0..).step_by(SYNC_BYTES as usize)) {
+        file.write_at(piece, at)?;
+        if synced {
+            file.sync().await?;
+        }
+    }
+    Ok(())
 }
 
 fn unsynced(kind: FileKind) -> bool {
