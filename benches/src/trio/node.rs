@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::runtime::Builder;
 
 use super::asked::{Ask, Audit};
-use super::{in_process, name};
+use super::{NODES, in_process, name};
 use crate::orders::{self, CountOrders, GetOrder, OrderId};
 
 /// Which node of which cluster.
@@ -53,7 +53,10 @@ impl NodeArgs {
 
 /// Runs until it is drained, or its parent has gone.
 pub(crate) fn run(args: &NodeArgs) -> Result<()> {
-    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    // The nodes share one machine here, and each has its share of it.
+    let cores = std::thread::available_parallelism()?.get();
+    let workers = (cores / NODES).max(1);
+    let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
     let node = runtime.block_on(orders::start_in(args.cluster()));
     let node = node.context("the node does not start")?;
     let serving = catga::serve(node.clone(), orders::routes());

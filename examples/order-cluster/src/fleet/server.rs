@@ -12,6 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{ServerError, ServerOptions, Status};
 use crate::client::{Call, Client};
 
+/// How many nodes a cluster has.
+const NODES: usize = 3;
+
 /// How often it looks whether the process is ready or has ended.
 pub(super) const LOOK: Duration = Duration::from_millis(2);
 /// How long a process may take to be ready, or to stop in order.
@@ -110,6 +113,11 @@ impl Server {
         if self.options.quiet && std::env::var_os("RUST_LOG").is_none() {
             // A line for each request would be most of what the machine does.
             command.env("RUST_LOG", "warn,catga_journal=info");
+        }
+        if self.cluster.is_some() && std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+            // The nodes share one machine here, and each has its share of it.
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            command.env("TOKIO_WORKER_THREADS", (cores / NODES).max(1).to_string());
         }
         // Ctrl-C is for whoever started it, who then decides what becomes of it.
         command.process_group(0);
