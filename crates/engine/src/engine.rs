@@ -8,8 +8,8 @@ use crate::rolling::Rolling;
 use crate::session::{Found, Recorded};
 use crate::sessions::Sessions;
 use crate::{
-    Applied, Directive, Effect, Entry, Limits, Lookup, OutsideKey, RecordHead, Rejection,
-    SessionInfo, State, Verdict,
+    Applied, Directive, Effect, Entry, Limits, Lookup, MemoryState, OutsideKey, RecordHead,
+    Rejection, SessionInfo, State, Verdict,
 };
 
 /// The newest version of the rules that this build decides by.
@@ -61,6 +61,22 @@ impl<S: State> Engine<S> {
             sessions: Sessions::default(),
             keys: Keys::default(),
             rolling: Rolling::new(0),
+        }
+    }
+
+    /// A copy without heads, made in an instant however much there is: a shell writes it down
+    /// while this one goes on.
+    pub fn without_heads(&self) -> Engine<MemoryState> {
+        Engine {
+            state: MemoryState::new(),
+            limits: self.limits,
+            version: self.version,
+            offset: self.offset,
+            time_ms: self.time_ms,
+            wall: self.wall,
+            sessions: self.sessions.clone(),
+            keys: self.keys.clone(),
+            rolling: self.rolling.clone(),
         }
     }
 

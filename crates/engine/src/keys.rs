@@ -1,9 +1,9 @@
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use catga_core::{MessageId, Offset};
 
-use crate::hashing::FixedState;
+use crate::chunked::Chunked;
+use crate::sharded::Sharded;
 use crate::{Limits, OutsideKey};
 
 /// How many keys whose time is over one entry removes at most, so that no single entry pays for a
@@ -23,10 +23,10 @@ pub(crate) struct Alias {
 /// The keys from outside that are remembered.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keys {
-    aliases: HashMap<Arc<OutsideKey>, Alias, FixedState>,
+    aliases: Sharded<Arc<OutsideKey>, Alias>,
     /// In the order of recording, which is the order of expiry: journal time never goes back.
     /// A key recorded again after its time stands here twice; its alias tells which one holds.
-    queue: VecDeque<(u64, Arc<OutsideKey>)>,
+    queue: Chunked<(u64, Arc<OutsideKey>)>,
 }
 
 impl Keys {
@@ -61,7 +61,7 @@ impl Keys {
     /// there already, its time being over.
     pub(crate) fn record(&mut self, key: Arc<OutsideKey>, alias: Alias) -> bool {
         self.queue.push_back((alias.since_ms, Arc::clone(&key)));
-        self.aliases.insert(key, alias).is_none()
+        self.aliases.put(&key, alias)
     }
 
     /// The remembered keys, oldest first.
@@ -83,9 +83,9 @@ impl Keys {
             _ => return false,
         }
         if let Some((since_ms, key)) = self.queue.pop_front()
-            && self.aliases.get(&key).is_some_and(|alias| alias.since_ms == since_ms)
+            && self.aliases.get(&*key).is_some_and(|alias| alias.since_ms == since_ms)
         {
-            self.aliases.remove(&key);
+            self.aliases.remove(&*key);
         }
         true
     }

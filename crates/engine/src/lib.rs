@@ -11,6 +11,7 @@ mod effect;
 mod entry;
 mod verdict;
 
+mod chunked;
 mod hashing;
 mod memory;
 mod sharded;

@@ -1,9 +1,10 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catga_core::Offset;
 
 use crate::Limits;
+use crate::chunked::{Chunked, Place};
 
 /// The effect by which an id counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,14 +39,14 @@ pub(crate) struct Session {
     /// What counted from the mark on, by ascending sequence. A node counts up and its commands are
     /// applied nearly in that order, so nearly every insertion is at the end; and unlike a ring
     /// indexed by sequence, it is no larger than what counted.
-    pub(crate) ids: VecDeque<(u64, Recorded)>,
+    pub(crate) ids: Chunked<(u64, Recorded)>,
     /// All below the mark. Those whose time is over are not found, and go when room is needed.
     pub(crate) kept: BTreeMap<u64, Kept>,
 }
 
 impl Session {
     pub(crate) fn new(node: Arc<str>) -> Self {
-        Self { node, low_water: 0, ids: VecDeque::new(), kept: BTreeMap::new() }
+        Self { node, low_water: 0, ids: Chunked::default(), kept: BTreeMap::new() }
     }
 
     pub(crate) fn find(&self, sequence: u64, time_ms: u64, limits: &Limits) -> Found {
@@ -55,7 +56,8 @@ impl Session {
                 _ => return Found::Expired,
             }
         } else {
-            self.place(sequence).ok().map(|place| self.ids[place].1)
+            let place = self.place(sequence).ok();
+            place.and_then(|place| self.ids.at(place)).map(|(_, recorded)| *recorded)
         };
         recorded.map_or(Found::New, Found::Recorded)
     }
@@ -67,10 +69,9 @@ impl Session {
                 kept.recorded = Some(recorded);
             }
         } else if let Err(place) = self.place(sequence) {
-            if place == self.ids.len() {
-                self.ids.push_back((sequence, recorded));
-            } else {
-                self.ids.insert(place, (sequence, recorded));
+            match place {
+                None => self.ids.push_back((sequence, recorded)),
+                Some(place) => self.ids.insert(place, (sequence, recorded)),
             }
         }
     }
@@ -123,13 +124,13 @@ impl Session {
         kept.filter(move |(_, kept)| !is_over(kept, time_ms, limits))
     }
 
-    /// Where a sequence stands in `ids`, or would.
-    fn place(&self, sequence: u64) -> Result<usize, usize> {
+    /// Where a sequence stands in `ids`, or would: at the end if nothing else is said.
+    fn place(&self, sequence: u64) -> Result<Place, Option<Place>> {
         match self.ids.back() {
             Some((last, _)) if *last >= sequence => {
-                self.ids.binary_search_by_key(&sequence, |(sequence, _)| *sequence)
+                self.ids.search(&sequence, |(sequence, _)| *sequence).map_err(Some)
             }
-            _ => Err(self.ids.len()),
+            _ => Err(None),
         }
     }
 }

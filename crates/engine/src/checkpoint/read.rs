@@ -91,7 +91,6 @@ impl Engine<MemoryState> {
         let mut session = Session::new(Arc::from(node));
         session.low_water = from.number("mark")?;
         let count = from.count(24, "ids")?;
-        session.ids.reserve_exact(count);
         for _ in 0..count {
             let sequence = from.number("id")?;
             let least =

@@ -51,7 +51,7 @@ impl<S: State> Engine<S> {
     fn write_session(&self, session: &Session, out: &mut Writer) {
         out.number(session.low_water);
         out.count(session.ids.len());
-        for (sequence, recorded) in &session.ids {
+        for (sequence, recorded) in session.ids.iter() {
             out.number(*sequence);
             write_recorded(*recorded, out);
         }

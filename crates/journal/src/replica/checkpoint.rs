@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catga_core::{Fault, Offset, StreamName};
-use catga_engine::MemoryState;
+use catga_engine::{Engine, MemoryState};
 use catga_host::timeout;
 use tokio::sync::oneshot;
 
@@ -26,7 +26,7 @@ pub(super) const ROOM_WAIT: Duration = Duration::from_secs(1);
 /// What a checkpoint writes down.
 struct Job {
     /// The engine without its heads.
-    engine: Bytes,
+    engine: Engine<MemoryState>,
     index: LogIndex,
     offset: Offset,
     /// How many bytes were applied when it began.
@@ -51,9 +51,7 @@ pub(super) fn begin(shared: &Arc<Shared>) -> Result<PendingSnapshot, Fault> {
     let changed = state.engine.state_mut().freeze();
     state.frozen.push(history);
     state.frozen_heads.push(changed);
-    let engine = state.engine.checkpoint_with(&MemoryState::new());
-    #[cfg(feature = "planted")]
-    let engine = planted(engine, state.engine.limits());
+    let engine = state.engine.without_heads();
     let job = Job { engine, index, offset, bytes: disk.begin() };
     let (done, written) = oneshot::channel();
     let (host, shared) = (Arc::clone(&disk.host), Arc::clone(shared));
@@ -69,14 +67,14 @@ pub(super) fn begin(shared: &Arc<Shared>) -> Result<PendingSnapshot, Fault> {
     }))
 }
 
-/// The engine as a checkpoint writes it down with a bug on purpose.
-#[cfg(feature = "planted")]
-fn planted(engine: Bytes, limits: catga_engine::Limits) -> Bytes {
-    if !crate::planted::Planted::DedupNotInSnapshot.is_here() {
-        return engine;
+/// The engine as a checkpoint writes it down.
+fn encoded(engine: &Engine<MemoryState>) -> Bytes {
+    #[cfg(feature = "planted")]
+    if crate::planted::Planted::DedupNotInSnapshot.is_here() {
+        let mut engine = engine.clone();
+        engine.forget_what_counted();
+        return engine.checkpoint();
     }
-    let mut engine = catga_engine::Engine::restore(&engine, limits).expect("it was just written");
-    engine.forget_what_counted();
     engine.checkpoint()
 }
 
@@ -104,8 +102,11 @@ async fn write(shared: &Shared, job: Job) -> Result<Bytes, Fault> {
     }
     let (layers, stored) = shared.read(|state| state.layers(job.offset))?;
     let stored = stored.ok_or_else(|| Fault::internal("a checkpoint needs a disk"))?;
+    let engine = encoded(&job.engine);
     let (new, manifest) = loop {
-        let written = write_layers(&layers, &stored, &job, disk, shared.incarnation).await;
+        let engine = engine.clone();
+        let written =
+            write_layers(&layers, &stored, (job.index, engine), disk, shared.incarnation).await;
         match written {
             Err(error) if error.is_full() => {
                 // The log goes on without it, and commands are refused before that is full too.
@@ -137,7 +138,7 @@ async fn write(shared: &Shared, job: Job) -> Result<Bytes, Fault> {
 async fn write_layers(
     layers: &[Layer],
     stored: &Stored,
-    job: &Job,
+    (applied, engine): (LogIndex, Bytes),
     disk: &Disk,
     incarnation: u64,
 ) -> Result<(Stored, Manifest), SegmentError> {
@@ -150,8 +151,7 @@ async fn write_layers(
     let index = stored.index.with(Changed::newest(layers.iter().map(|(_, changed)| &**changed)));
     let index = index.await?;
     let new = Stored { archive, index };
-    let engine = job.engine.clone();
-    let manifest = disk.checkpoints.write(incarnation, job.index, engine, &new).await?;
+    let manifest = disk.checkpoints.write(incarnation, applied, engine, &new).await?;
     Ok((new, manifest))
 }
 
