@@ -54,6 +54,8 @@ trait Fold: Send + Sync {
     fn offset(&self) -> Offset;
     fn save(&self) -> Result<Option<(Offset, Vec<u8>)>, EncodeError>;
     fn restore(&self, offset: Offset, bytes: &[u8]) -> Result<bool, DecodeError>;
+    /// Another one, that has folded nothing.
+    fn anew(&self) -> Box<dyn Fold>;
     /// Another one, of the state that `bytes` are; none if it takes no checkpoints.
     fn beside(&self, offset: Offset, bytes: &[u8]) -> Result<Option<Box<dyn Fold>>, DecodeError>;
 }
@@ -94,6 +96,10 @@ impl<P: Projection> Fold for ViewCell<P> {
 
     fn restore(&self, offset: Offset, bytes: &[u8]) -> Result<bool, DecodeError> {
         ViewCell::restore(self, offset, bytes)
+    }
+
+    fn anew(&self) -> Box<dyn Fold> {
+        Box::new(Self::new(P::default()))
     }
 
     fn beside(&self, offset: Offset, bytes: &[u8]) -> Result<Option<Box<dyn Fold>>, DecodeError> {

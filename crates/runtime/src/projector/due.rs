@@ -24,6 +24,12 @@ pub(super) struct Due {
     bytes: u64,
     /// How large the last checkpoint was.
     len: u64,
+    /// How large the one was that this life of the process began with.
+    len_at_start: u64,
+    /// How many bytes of events this life had folded when the last checkpoint began.
+    before: u64,
+    /// By how much a byte of an event makes the state larger; all of it as long as nobody knows.
+    growth: f64,
     not_before: Duration,
     /// The last effect whose events were folded.
     last_event: Offset,
@@ -32,7 +38,16 @@ pub(super) struct Due {
 impl Due {
     /// The last checkpoint has `len` bytes, zero if there is none.
     pub(super) fn new(len: u64) -> Self {
-        Self { steps: 0, bytes: 0, len, not_before: Duration::ZERO, last_event: Offset::ZERO }
+        Self {
+            steps: 0,
+            bytes: 0,
+            len,
+            len_at_start: len,
+            before: 0,
+            growth: 1.0,
+            not_before: Duration::ZERO,
+            last_event: Offset::ZERO,
+        }
     }
 
     /// Counts `events`, all that were to be folded in the next `effects` effects.
@@ -53,18 +68,28 @@ impl Due {
 
     /// A checkpoint begins now, or the last one still goes on; the next one is due later.
     pub(super) fn begin(&mut self, now: Duration) {
+        self.before += self.bytes;
         (self.steps, self.bytes) = (0, 0);
         self.not_before = now + PAUSE;
     }
 
-    /// How large the last checkpoint was.
-    pub(super) fn len(&self) -> u64 {
-        self.len
+    /// About how large the state is: as the last checkpoint, and larger by what came since.
+    pub(super) fn size(&self) -> u64 {
+        self.len.saturating_add((self.bytes as f64 * self.growth) as u64)
     }
 
     /// The state took `len` bytes.
     pub(super) fn saved(&mut self, len: u64) {
         self.len = len;
+        if self.before > 0 {
+            let grown = len.saturating_sub(self.len_at_start);
+            self.growth = (grown as f64 / self.before as f64).min(1.0);
+        }
+    }
+
+    /// The last checkpoint is of no use any more: the next one is made of the state itself.
+    pub(super) fn lost(&mut self) {
+        (self.len, self.growth) = (0, 0.0);
     }
 
     /// True if a checkpoint at `offset` spares the next start anything worth speaking of, beside
@@ -105,6 +130,22 @@ mod tests {
         due.folded(&[event(20_001, 1 << 20)], 1);
         assert_eq!(due.wait(PAUSE), Some(PAUSE));
         assert_eq!(due.wait(PAUSE * 3), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn the_size_is_what_it_was_and_what_came_since_in_proportion() {
+        let mut due = Due::new(0);
+        due.folded(&[event(1, 1 << 20)], 1);
+        assert_eq!(due.size(), (1 << 20) + PASSED_BYTES, "nothing is known, so that all counts");
+        due.begin(Duration::ZERO);
+        due.saved(1 << 19);
+        assert_eq!(due.size(), 1 << 19);
+        due.folded(&[event(2, 1 << 20)], 1);
+        assert!((999_000..1_049_000).contains(&due.size()), "half of it: {}", due.size());
+        due.begin(Duration::ZERO);
+        due.saved(16);
+        due.folded(&[event(3, 1 << 20)], 1);
+        assert!(due.size() < 100, "a state that does not grow");
     }
 
     #[test]

@@ -81,18 +81,19 @@ impl Saver {
     /// Begins a checkpoint and returns once folding may go on.
     ///
     /// A small state is read first: a fold that came before would wait on its lock, holding up a
-    /// thread of the runtime and every reader. A large one is not touched: the checkpoint before is
-    /// read, what came since is folded into that, and this is written. It takes longer and as much
-    /// memory again, and nobody waits for it.
+    /// thread of the runtime and every reader. A large one is not touched: what came since the
+    /// checkpoint before, or all if there is none, is folded into that, and this is written. It
+    /// takes longer and as much memory again, and nobody waits for it.
     pub(super) async fn begin(self: &Arc<Self>, host: &Arc<dyn Host>, journal: &Arc<dyn Journal>) {
-        let len = {
+        let size = {
             let mut due = self.due();
+            let size = due.size();
             due.begin(host.now());
-            due.len()
+            size
         };
         // The one before may take longer than the time between two.
         let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else { return };
-        if len >= LARGE && self.checkpointed().is_some() {
+        if size >= LARGE {
             let task = Arc::clone(self).save_beside(turn, Arc::clone(journal));
             drop(host.spawn_thread("checkpoint", Box::pin(task)));
             return;
@@ -134,10 +135,13 @@ impl Saver {
     /// On a thread of its own: folds what came since the last checkpoint into that, and writes it.
     async fn save_beside(self: Arc<Self>, turn: OwnedMutexGuard<()>, journal: Arc<dyn Journal>) {
         let upto = self.cell.offset();
-        let saved = match beside(&*self.cell, &self.store, &self.identity) {
+        let twin = match self.checkpointed() {
+            Some(_) => beside(&*self.cell, &self.store, &self.identity),
+            None => Ok(Some(self.cell.anew())),
+        };
+        let saved = match twin {
             Err(error) => {
-                // The next one is made of the state itself.
-                self.due().saved(0);
+                self.due().lost();
                 Err(error)
             }
             Ok(None) => Ok(None),
