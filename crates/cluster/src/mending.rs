@@ -61,7 +61,7 @@ impl Mender {
             scrub_interval: self.scrub_interval,
         };
         // It waits for the disk.
-        let task = self.host.spawn_thread("mending", Box::pin(run.run()));
+        let task = self.host.spawn_behind("mending", Box::pin(run.run()));
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     }
 
@@ -91,7 +91,7 @@ impl Mender {
             // Whoever asked may have gone.
             let _ = answer.send(found.map(|(found, _)| wire::history_part(&found)));
         };
-        drop(self.host.spawn_thread("mending-others", Box::pin(read)));
+        drop(self.host.spawn_behind("mending-others", Box::pin(read)));
         Box::pin(async move {
             answered.await.unwrap_or_else(|_| Err("reading it was given up".to_owned()))
         })

@@ -26,6 +26,12 @@ pub trait Host: fmt::Debug + Send + Sync + 'static {
     /// spawns through the runtime that it finds there. In a simulation it is a task like others.
     fn spawn_thread(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task;
 
+    /// The same for what nobody waits for: while others need the processor, it gets less of it, and
+    /// still so much that it comes to its end.
+    fn spawn_behind(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
+        self.spawn_thread(name, task)
+    }
+
     /// The same machine, with one thread for all that is spawned and awaited there: tasks that wake
     /// each other all the time do so at no cost if they share one, and nothing else makes them wait.
     /// None of them may block. The thread ends with the host that is given out.

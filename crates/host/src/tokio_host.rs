@@ -45,31 +45,11 @@ impl Host for TokioHost {
     /// The thread has a runtime of its own, with clocks and without a network: so it is woken by a
     /// futex alone. Aborted, it ends at the task's next await.
     fn spawn_thread(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
-        let (ended, end) = oneshot::channel();
-        let (abort, aborted) = oneshot::channel::<()>();
-        let run = move || {
-            let runtime = Builder::new_current_thread().enable_time().build();
-            let runtime = runtime.expect("the machine has room for one more runtime");
-            // What the task spawned there ends with the runtime, before anybody hears of the end.
-            let done = catch_unwind(AssertUnwindSafe(|| {
-                runtime.block_on(async {
-                    tokio::select! {
-                        biased;
-                        Ok(()) = aborted => TaskEnd::Aborted,
-                        () = task => TaskEnd::Finished,
-                    }
-                })
-            }));
-            drop(runtime);
-            // Nobody has to be waiting.
-            let _ = ended.send(done.unwrap_or_else(|panic| panicked(name, &*panic)));
-        };
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
-        // Dropped with the thread that did not start, `ended` says so to whoever waits.
-        if let Err(error) = thread {
-            no_thread(name, &error);
-        }
-        Task::new(OnThread { abort: Mutex::new(Some(abort)), end })
+        on_thread(name, task, || {})
+    }
+
+    fn spawn_behind(&self, name: &'static str, task: BoxFuture<'static, ()>) -> Task {
+        on_thread(name, task, step_behind)
     }
 
     /// Unlike the runtime of [`spawn_thread`](Self::spawn_thread), that of the thread has a network.
@@ -191,6 +171,49 @@ impl Accept for Tcp {
     }
 }
 
+/// Runs `task` on a thread of its own, which begins with `begin`.
+fn on_thread(
+    name: &'static str,
+    task: BoxFuture<'static, ()>,
+    begin: impl FnOnce() + Send + 'static,
+) -> Task {
+    let (ended, end) = oneshot::channel();
+    let (abort, aborted) = oneshot::channel::<()>();
+    let run = move || {
+        begin();
+        let runtime = Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.expect("the machine has room for one more runtime");
+        // What the task spawned there ends with the runtime, before anybody hears of the end.
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    Ok(()) = aborted => TaskEnd::Aborted,
+                    () = task => TaskEnd::Finished,
+                }
+            })
+        }));
+        drop(runtime);
+        // Nobody has to be waiting.
+        let _ = ended.send(done.unwrap_or_else(|panic| panicked(name, &*panic)));
+    };
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+    // Dropped with the thread that did not start, `ended` says so to whoever waits.
+    if let Err(error) = thread {
+        no_thread(name, &error);
+    }
+    Task::new(OnThread { abort: Mutex::new(Some(abort)), end })
+}
+
+/// Lets other threads go before this one, where a thread has a priority of its own: while they
+/// need the processor, it gets a third of what each of them does.
+fn step_behind() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(5) {
+        tracing::debug!(%error, "a thread in the background takes as much as any other");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -260,6 +283,17 @@ mod tests {
         ours.read_exact(&mut answer).await.expect("it is answered");
         assert_eq!(answer, *b"7");
         assert_eq!(echo.await, TaskEnd::Finished);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_nobody_waits_for_goes_behind_the_others() {
+        let host = TokioHost::current();
+        let own = || rustix::process::getpriority_process(None).expect("a priority");
+        let (sender, received) = oneshot::channel();
+        let behind = async move { sender.send(own()).expect("somebody waits") };
+        drop(host.spawn_behind("behind", Box::pin(behind)));
+        assert!(received.await.expect("it ran") > own());
     }
 
     #[tokio::test]

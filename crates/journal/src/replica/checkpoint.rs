@@ -60,7 +60,7 @@ pub(super) fn begin(shared: &Arc<Shared>) -> Result<PendingSnapshot, Fault> {
         // Nobody has to be waiting.
         let _ = done.send(result);
     };
-    drop(host.spawn_thread("checkpoint", Box::pin(write)));
+    drop(host.spawn_behind("checkpoint", Box::pin(write)));
     Ok(PendingSnapshot::new(Some(index), async {
         let gone = || Fault::internal("the checkpoint was given up");
         written.await.unwrap_or_else(|_| Err(gone()))

@@ -95,7 +95,7 @@ impl Saver {
         let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else { return };
         if size >= LARGE {
             let task = Arc::clone(self).save_beside(turn, Arc::clone(journal));
-            drop(host.spawn_thread("checkpoint", Box::pin(task)));
+            drop(host.spawn_behind("checkpoint", Box::pin(task)));
             return;
         }
         let (read, was_read) = oneshot::channel();
