@@ -25,10 +25,14 @@ const RECORD: u32 = 16;
 impl Frames {
     /// Those of the log's first segment in the data directory `data`.
     pub(crate) fn of_log(data: &Path) -> Self {
-        let path = data.join("log/0000000000000001.log");
+        Self::of(data.join("log/0000000000000001.log"))
+    }
+
+    /// Those of a segment. Behind the file's end are zeros, as in one that has room.
+    pub(crate) fn of(path: PathBuf) -> Self {
         let bytes = fs::read(&path).expect("a segment");
         let u32_at = |at: usize| {
-            let four = bytes.get(at..at + 4).expect("within the file");
+            let four = bytes.get(at..at + 4).unwrap_or(&[0; 4]);
             u32::from_le_bytes(four.try_into().expect("four bytes"))
         };
         let (mut frames, mut at) = (Vec::new(), 64);
