@@ -7,7 +7,6 @@ use std::time::Duration;
 use catga_host::{Files, Host, Open};
 use catga_journal::segment::{FileKind, Frame, SegmentError, SegmentReader, SegmentWriter, Tail};
 use catga_journal::{Delivered, FileReport};
-
 use openraft::EntryPayload;
 
 use super::entries::{Entries, Place};
