@@ -13,6 +13,9 @@ use crate::members::Members;
 /// How often it looks whether one of the three has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How long a node that was killed stays away, so that one can see that the others go on.
+const BREAK: Duration = Duration::from_secs(2);
+
 /// Three nodes on this machine, each in a process of its own.
 pub(crate) struct Trio {
     pub(crate) members: Members,
@@ -59,13 +62,38 @@ async fn serve(servers: &mut Servers, trio: &Trio) -> ServerError {
         Ok((leader, _)) => leader,
         Err(why) => return why,
     };
-    say(&welcome(trio, leader));
+    say(&welcome(trio, servers, leader));
     loop {
-        if let Err(why) = servers.check() {
-            return why;
+        for number in 0..servers.all().len() {
+            if let Err(why) = servers.one(number).check()
+                && let Err(why) = start_again(servers, number, why).await
+            {
+                return why;
+            }
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Starts a node again that was killed, as whatever looks after processes does; one that ended by
+/// itself has a reason.
+async fn start_again(
+    servers: &mut Servers,
+    number: usize,
+    why: ServerError,
+) -> Result<(), ServerError> {
+    let Some(node) = why.killed() else { return Err(why) };
+    say(&format!("\n{node} was killed; the other two go on.\n"));
+    tokio::time::sleep(BREAK).await;
+    let (leader, _) = servers.leader().await?;
+    let leader = &servers.all()[leader].options().node;
+    say(&format!("{leader} leads. {node} is started again.\n"));
+    let server = servers.one(number);
+    server.spawn()?;
+    server.until_ready().await?;
+    let pid = server.pid().unwrap_or_default();
+    say(&format!("{node} is back, as process {pid}, with everything that it missed.\n"));
+    Ok(())
 }
 
 /// What went wrong, and what can be done about it where that is known.
@@ -77,13 +105,18 @@ fn advised(why: ServerError) -> Box<dyn Error> {
     why.into()
 }
 
-fn welcome(trio: &Trio, leader: usize) -> String {
+fn welcome(trio: &Trio, servers: &Servers, leader: usize) -> String {
     let mut text = "The order service runs: three processes, one cluster.\n\n".to_owned();
     let members = trio.members.all();
     for (number, member) in members.iter().enumerate() {
         let leads = if number == leader { "   leads" } else { "" };
+        let pid = servers.all()[number].pid().unwrap_or_default();
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "  {}  http://localhost:{}{leads}", member.name, member.port);
+        let _ = writeln!(
+            text,
+            "  {}  http://localhost:{}   process {pid}{leads}",
+            member.name, member.port
+        );
     }
     let [one, two, three] = members.map(|member| member.port);
     let dir = std::path::absolute(&trio.dir).unwrap_or_else(|_| trio.dir.clone());
@@ -101,6 +134,7 @@ Place an order at one node, read it at another, and see who leads:
   curl localhost:{two}/orders/customer/ann
   curl localhost:{three}/cluster/status
 
+Kill the one that leads, with `kill -9` and its number: the others go on, and it is started again.
 Ctrl-C drains all three.
 "#,
         dir = dir.display()

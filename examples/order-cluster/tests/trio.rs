@@ -7,6 +7,7 @@ mod runner;
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 use catga::{Catga, Cluster, InCluster};
@@ -140,6 +141,32 @@ fn a_node_that_ends_is_named_and_the_others_are_drained() {
         let log = runner.log_of(number);
         assert!(log.contains("draining") && log.contains("stopped"), "node{number}: {log}");
     }
+}
+
+#[test]
+fn a_node_that_is_killed_is_started_again_and_the_others_go_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut runner, welcome) = Runner::start(&dir);
+    let first = order(runner.port_of(2), "a-1");
+    let leads = welcome.lines().find(|line| line.ends_with("leads")).expect("one leads");
+    let mut words = leads.split_whitespace();
+    let leader = words.next().expect("its name");
+    let pid = words.skip_while(|word| *word != "process").nth(1).expect("its process");
+    let killed = Command::new("kill").args(["-9", pid]).status().expect("it runs");
+    assert!(killed.success());
+    let number: u16 = leader.trim_start_matches("node").parse().expect("a number");
+    let (dead, other) = (runner.port_of(number), runner.port_of(number % 3 + 1));
+    let said = runner.until_it_says("was killed");
+    assert!(said.contains(&format!("{leader} was killed")), "{said}");
+    let second = order(other, "a-2");
+    assert_ne!(first, second);
+    let said = runner.until_it_says("is back");
+    assert!(said.contains(&format!("{leader} is started again")), "{said}");
+    assert!(!said.contains(&format!("{leader} leads")), "another one does: {said}");
+    assert_eq!(orders(dead), json!([first, second]), "it has what was ordered meanwhile");
+    runner.signal("-INT");
+    let (status, said) = runner.end();
+    assert!(status.success(), "{status}: {said}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -51,11 +52,23 @@ pub enum ServerError {
 }
 
 impl ServerError {
+    /// The node that somebody killed, by a signal that no process can answer.
+    pub fn killed(&self) -> Option<&str> {
+        match self {
+            Self::Ended { node, status, .. } => {
+                (status.signal() == Some(SIGKILL)).then_some(node.as_str())
+            }
+            _ => None,
+        }
+    }
+
     /// True if the process ended because another program listens on its port.
     pub fn is_port_taken(&self) -> bool {
         matches!(self, Self::Ended { said, .. } if said.contains("another program listens there"))
     }
 }
+
+const SIGKILL: i32 = 9;
 
 /// The end of what a process said.
 struct Last<'a>(&'a str);

@@ -275,6 +275,11 @@ impl Server {
         incoming.is_ok_and(|mut pieces| pieces.next().is_some())
     }
 
+    /// The number of its process, if it was started.
+    pub fn pid(&self) -> Option<u32> {
+        self.running.as_ref().map(|running| running.child.id())
+    }
+
     /// What its processes have said, all of them so far.
     pub fn ever_said(&self) -> String {
         let log = fs::read(&self.options.log).unwrap_or_default();

@@ -62,12 +62,18 @@ impl Runner {
     /// The same, and waits until it says that they serve; what it says.
     pub(crate) fn start(dir: &TempDir) -> (Self, String) {
         let mut runner = Self::spawn(dir, free_ports());
-        let mut said = String::new();
-        while !said.contains("Ctrl-C drains") {
-            let read = runner.stdout.read_line(&mut said).expect("it says text");
-            assert!(read > 0, "it ended; it said {said} {}", runner.end().1);
-        }
+        let said = runner.until_it_says("Ctrl-C drains");
         (runner, said)
+    }
+
+    /// Waits until it says a line with `what`; what it has said since it was listened to last.
+    pub(crate) fn until_it_says(&mut self, what: &str) -> String {
+        let mut said = String::new();
+        while !said.contains(what) {
+            let read = self.stdout.read_line(&mut said).expect("it says text");
+            assert!(read > 0, "it ended; it said {said} {}", self.end().1);
+        }
+        said
     }
 
     /// The port of node `number`, from 1 on.
