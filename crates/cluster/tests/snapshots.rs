@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catga_cluster::{Rt, SnapshotStore, Topic};
-use catga_journal::Log;
 use catga_journal::conformance::{LogHarness, Recorder};
+use catga_journal::{Log, LogIndex};
 use openraft::AsyncRuntime;
 
 use support::{Cluster, Lost, Tally, simulate};
@@ -23,14 +23,7 @@ async fn lagging(seed: u64) -> (Cluster, Recorder, Tally, usize, usize) {
     let leader = cluster.leader().expect("one leads");
     let follower = (leader + 1) % 3;
     cluster.crash_losing(follower, Lost::Some).await;
-    for number in 0..50 {
-        let entry = Bytes::from(format!("entry-{number}"));
-        let answer = cluster.at(leader).append(entry.clone()).await;
-        assert!(answer.is_ok(), "{answer:?}");
-        tally.note(entry, answer);
-    }
-    let upto = recorder.checkpoint(leader).expect("it has applied");
-    cluster.at(leader).trim(upto).await;
+    let upto = append_and_trim(&cluster, &recorder, &mut tally).await;
     let disk = cluster.disk(leader).clone();
     let trimmed =
         |_: &Cluster| disk.read(|disk| disk.purged.map(|last| last.index)) == Some(upto.index);
@@ -39,6 +32,20 @@ async fn lagging(seed: u64) -> (Cluster, Recorder, Tally, usize, usize) {
     let parts = snapshot.snapshot.data.len().div_ceil(PART);
     assert!(parts > 8, "{parts} parts are too few to be interrupted");
     (cluster, recorder, tally, follower, parts)
+}
+
+/// Appends some entries at the leader, and trims its log up to what it has applied of them.
+async fn append_and_trim(cluster: &Cluster, recorder: &Recorder, tally: &mut Tally) -> LogIndex {
+    let leader = cluster.leader().expect("one leads");
+    for number in 0..50 {
+        let entry = Bytes::from(format!("entry-{number}"));
+        let answer = cluster.at(leader).append(entry.clone()).await;
+        assert!(answer.is_ok(), "{answer:?}");
+        tally.note(entry, answer);
+    }
+    let upto = recorder.checkpoint(leader).expect("it has applied");
+    cluster.at(leader).trim(upto).await;
+    upto
 }
 
 async fn settled(cluster: &Cluster, recorder: &Recorder, tally: &Tally) {
@@ -85,16 +92,9 @@ fn a_slow_disk_does_not_count_for_what_only_memory_holds() {
         let leader = cluster.leader().expect("one leads");
         let follower = (leader + 1) % 3;
         cluster.disk(follower).set_flush(Duration::from_secs(30));
-        for number in 0..50 {
-            let entry = Bytes::from(format!("entry-{number}"));
-            let answer = cluster.at(leader).append(entry.clone()).await;
-            assert!(answer.is_ok(), "{answer:?}");
-            tally.note(entry, answer);
-        }
-        // The follower has taken all of it in, and hears that it is committed; its answers do not
-        // come in time, and what it lacks, as the leader sees it, is trimmed.
-        let upto = recorder.checkpoint(leader).expect("it has applied");
-        cluster.at(leader).trim(upto).await;
+        // The follower takes all of it in, and hears that it is committed; its answers do not come
+        // in time, and what it lacks, as the leader sees it, is trimmed.
+        append_and_trim(&cluster, &recorder, &mut tally).await;
         let offered = |cluster: &Cluster| cluster.net.handled(Topic::Snapshot) > 1;
         cluster.wait_for("snapshot", offered).await;
         Rt::sleep(Duration::from_secs(1)).await;
