@@ -20,6 +20,7 @@ use crate::harness::{Options, Report, busy, progress};
 
 /// Runs the benchmark.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    options.ensure_whole()?;
     let before = busy()?;
     let plan = [
         (Incident::Kill, options.pick(20, 100)),

@@ -24,6 +24,7 @@ const READS: u64 = 2000;
 
 /// Runs the benchmark.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    options.ensure_whole()?;
     let sizes: &[u64] = options.pick(&[1_000, 100_000, 1_000_000], &[1_000, 100_000, 10_000_000]);
     let time = Duration::from_millis(options.pick(1500, 5000));
     let dir = tempfile::Builder::new().prefix("growth-").tempdir_in(folder()?)?;

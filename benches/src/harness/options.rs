@@ -1,3 +1,5 @@
+use anyhow::{Result, ensure};
+
 /// Options of every benchmark.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Options {
@@ -25,6 +27,16 @@ impl Options {
     pub(crate) fn wants_case(&self, case: &str, clients: Option<usize>) -> bool {
         let case = self.cases.is_empty() || self.cases.iter().any(|wanted| wanted == case);
         case && (self.clients.is_empty() || clients.is_some_and(|it| self.clients.contains(&it)))
+    }
+
+    /// For benchmarks of which each part needs those before it.
+    ///
+    /// # Errors
+    /// When only some of it is wanted.
+    pub(crate) fn ensure_whole(&self) -> Result<()> {
+        let is_whole = self.only.is_empty() && self.cases.is_empty() && self.clients.is_empty();
+        ensure!(is_whole, "this benchmark is run whole: without --only, --cases and --clients");
+        Ok(())
     }
 
     /// `quick` in a quick run, else `full`.

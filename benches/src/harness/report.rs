@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use super::fsync::{self, Fsync};
@@ -34,6 +34,7 @@ struct Written<'a> {
 impl Report {
     /// Prints the table and writes the file.
     pub(crate) fn publish(&self) -> Result<()> {
+        ensure!(!self.rows.is_empty(), "nothing is left by --only, --cases and --clients");
         let fsync_us = fsync::measure()?;
         let written = Written {
             bench: self.bench,

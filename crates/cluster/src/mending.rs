@@ -91,7 +91,7 @@ impl Mender {
             // Whoever asked may have gone.
             let _ = answer.send(found.map(|(found, _)| wire::history_part(&found)));
         };
-        drop(self.host.spawn_behind("mending-others", Box::pin(read)));
+        drop(self.host.spawn_thread("mending-others", Box::pin(read)));
         Box::pin(async move {
             answered.await.unwrap_or_else(|_| Err("reading it was given up".to_owned()))
         })

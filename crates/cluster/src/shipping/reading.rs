@@ -44,7 +44,7 @@ impl Reading {
                 }
             }
         };
-        let task = Mutex::new(host.spawn_behind("snapshot-send", Box::pin(run)));
+        let task = Mutex::new(host.spawn_thread("snapshot-send", Box::pin(run)));
         let reading = Self { asks, task };
         let snapshot = open.await.map_err(|_| ended())?.map_err(ShipError::Read)?;
         Ok((reading, snapshot))

@@ -87,7 +87,7 @@ impl Build {
         Ok(())
     }
 
-    /// True if so much is not durable yet that it should be made so.
+    /// True if so much is not durable yet that it should be made so: it waits in memory until then.
     pub(super) fn is_sync_due(&self) -> bool {
         self.blocks_end - self.writer.end() >= SYNC_BYTES
     }

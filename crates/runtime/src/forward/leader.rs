@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::answer::batch_answer;
-use super::request::{ReadRequestError, Request, RequestBody};
+use super::request::{Incoming, ReadRequestError, Request, RequestBody};
 use super::{ForwardAnswer, ForwardedCommand};
 use crate::PeerRequests;
 use crate::node::{Inner, shutting_down};
@@ -40,11 +40,9 @@ impl PeerRequests for Requests {
             let Some(node) = node else {
                 return ForwardAnswer::again(shutting_down()).encode();
             };
-            match Request::decode(request, node.limits.command_bytes) {
-                Ok(Request { body: RequestBody::Batch(requests), .. }) => {
-                    node.answer_all(from, requests).await
-                }
-                Ok(request) => node.answer(request).await.encode(),
+            match Incoming::decode(request, node.limits.command_bytes) {
+                Ok(Incoming::One(request)) => node.answer(request).await.encode(),
+                Ok(Incoming::Several(requests)) => node.answer_all(from, requests).await,
                 Err(error) => ForwardAnswer::failed(unreadable(&from, &error)).encode(),
             }
         })
@@ -95,10 +93,6 @@ impl Inner {
         match request.body {
             RequestBody::Effect(effect) => {
                 Box::pin(self.committer.commit_forwarded(*effect, request.remaining)).await
-            }
-            RequestBody::Batch(_) => {
-                let why = ReadRequestError::Malformed("a batch within a batch".to_owned());
-                ForwardAnswer::failed(unreadable(&self.name, &why))
             }
             RequestBody::Command(command) => match self.remotes.get(command.name.as_str()) {
                 Some(remote) => remote.run(command).await,

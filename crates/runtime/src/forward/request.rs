@@ -28,8 +28,14 @@ pub(super) enum RequestBody {
     Command(Box<ForwardedCommand>),
     /// Commit an effect that needs no handler.
     Effect(Box<Effect>),
-    /// Do what each of these says, of which none is a batch; none waits for another.
-    Batch(Vec<Bytes>),
+}
+
+/// What came from another node.
+#[derive(Debug, PartialEq)]
+pub(super) enum Incoming {
+    One(Request),
+    /// Requests, each to be read by itself; none waits for another.
+    Several(Vec<Bytes>),
 }
 
 /// A command that was called on another node.
@@ -105,7 +111,7 @@ fn encode(body: Body, remaining: Duration) -> Bytes {
     wire::Request { version: VERSION, remaining_us, body: Some(body) }.encode_to_vec().into()
 }
 
-impl Request {
+impl Incoming {
     /// Reads a request whose payload has at most `payload_max` bytes, or a batch of such.
     ///
     /// # Errors
@@ -127,7 +133,7 @@ impl Request {
             Some(Body::Batch(wire::Batch { parts })) if parts.len() > TOGETHER_MAX => {
                 return Err(malformed(format!("it is a batch of {} requests", parts.len())));
             }
-            Some(Body::Batch(wire::Batch { parts })) => RequestBody::Batch(parts),
+            Some(Body::Batch(wire::Batch { parts })) => return Ok(Self::Several(parts)),
             _ if length > limit => return Err(ReadRequestError::TooLarge(length, limit)),
             Some(Body::Command(command)) => RequestBody::Command(Box::new(
                 ForwardedCommand::read(command, remaining).map_err(malformed)?,
@@ -135,7 +141,20 @@ impl Request {
             Some(Body::Effect(entry)) => RequestBody::Effect(Box::new(read_effect(&entry)?)),
             None => return Err(malformed("it asks for nothing that this node knows")),
         };
-        Ok(Self { body, remaining })
+        Ok(Self::One(Request { body, remaining }))
+    }
+}
+
+impl Request {
+    /// Reads what must be one request.
+    ///
+    /// # Errors
+    /// As [`Incoming::decode`]'s, and when it is a batch.
+    pub(super) fn decode(bytes: Bytes, payload_max: usize) -> Result<Self, ReadRequestError> {
+        match Incoming::decode(bytes, payload_max)? {
+            Incoming::One(request) => Ok(request),
+            Incoming::Several(_) => Err(malformed("it is a batch where one request may be")),
+        }
     }
 }
 

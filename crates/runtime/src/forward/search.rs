@@ -254,6 +254,9 @@ impl<'a> Search<'a> {
                 let in_doubt = fault.outcome() == Outcome::Unknown;
                 self.again(in_doubt, format!("{by} said: {}", fault.message()));
             }
+            Ok(ForwardAnswer::Runs) if self.alone => {
+                self.again(true, format!("{by} has not ended it, and did not wait for it"));
+            }
             Ok(ForwardAnswer::Runs) => {
                 (self.in_doubt, self.alone) = (true, true);
                 self.why = format!("{by} has not ended it");

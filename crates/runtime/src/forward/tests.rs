@@ -10,7 +10,7 @@ use catga_journal::RecordedOutcome;
 
 use super::answer::{answers_of, batch_answer};
 use super::gathering::TOGETHER_MAX;
-use super::request::{ReadRequestError, Request, RequestBody, batch_request};
+use super::request::{Incoming, ReadRequestError, Request, RequestBody, batch_request};
 use super::{Answered, ForwardAnswer, ForwardedCommand, command_request, effect_request};
 use crate::session::Marks;
 
@@ -134,11 +134,12 @@ fn one_request_is_no_larger_than_it_may_be_by_itself() {
 fn a_batch_arrives_as_it_was_sent_and_holds_no_more_than_it_may() {
     let (_, bytes) = command();
     let requests = vec![bytes; TOGETHER_MAX];
-    let request = Request::decode(batch_request(requests.clone(), REMAINING), 100);
-    let body = RequestBody::Batch(requests.clone());
-    assert_eq!(request, Ok(Request { body, remaining: REMAINING }));
+    let batch = batch_request(requests.clone(), REMAINING);
+    assert_eq!(Incoming::decode(batch.clone(), 100), Ok(Incoming::Several(requests.clone())));
+    let within = Request::decode(batch, 100);
+    assert!(matches!(within, Err(ReadRequestError::Malformed(_))), "{within:?}");
     let one_more = requests.into_iter().chain([Bytes::new()]);
-    let refused = Request::decode(batch_request(one_more, REMAINING), 100);
+    let refused = Incoming::decode(batch_request(one_more, REMAINING), 100);
     assert!(matches!(refused, Err(ReadRequestError::Malformed(_))), "{refused:?}");
 }
 
