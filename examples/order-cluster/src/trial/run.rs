@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -92,9 +93,18 @@ impl<W: FnMut(Progress)> Trial<'_, W> {
         };
         if let Moment::InBurst(after) = kill.at {
             self.load.release();
+            self.until(|trial| trial.tally.under_way() > 0).await?;
             tokio::time::sleep(after).await;
         }
-        self.kill(&struck, false)?;
+        // A kill that hits nobody at work shows nothing.
+        let at_work = Cell::new(false);
+        self.until(|trial| {
+            at_work.set(trial.tally.under_way() > 0);
+            at_work.get()
+        })
+        .await?;
+        self.tally.lock().kills_under_load += usize::from(at_work.get());
+        self.kill(&struck)?;
         if let Moment::Behind(orders) | Moment::BehindAgain(orders, _) = kill.at {
             self.until_acknowledged(self.tally.acknowledged() + orders).await?;
         }
@@ -102,7 +112,9 @@ impl<W: FnMut(Progress)> Trial<'_, W> {
         match kill.at {
             Moment::WhileStarting(part) => {
                 tokio::time::sleep(self.start.mul_f64(part)).await;
-                self.kill(&struck, true)?;
+                self.tally.lock().kills_while_starting +=
+                    usize::from(self.tally.under_way() > 0);
+                self.kill(&struck)?;
                 self.spawn(&struck)?;
             }
             Moment::BehindAgain(_, times) => {
@@ -132,7 +144,7 @@ impl<W: FnMut(Progress)> Trial<'_, W> {
         };
         self.until(receives).await?;
         let received = since.elapsed() <= CATCH_UP;
-        self.kill(struck, true)?;
+        self.kill(struck)?;
         self.tally.lock().interrupted += usize::from(received);
         self.spawn(struck)
     }
@@ -145,16 +157,13 @@ impl<W: FnMut(Progress)> Trial<'_, W> {
     }
 
     /// Kills the processes, which start or serve.
-    fn kill(&mut self, struck: &[usize], starting: bool) -> Result<(), Error> {
-        let under_way = self.tally.under_way();
+    fn kill(&mut self, struck: &[usize]) -> Result<(), Error> {
         let since = Instant::now();
         self.servers.kill(struck)?;
         let gone = Instant::now();
         let mut counts = self.tally.lock();
         counts.pauses.begin(since, gone);
         counts.kills += 1;
-        counts.kills_while_starting += usize::from(starting && under_way > 0);
-        counts.kills_under_load += usize::from(!starting && under_way > 0);
         drop(counts);
         self.show(false);
         Ok(())
