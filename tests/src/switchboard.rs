@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use catga::{MemberState, MemberStatus, NodeName, PeerCalls, PeerError, PeerRequests};
+use catga::{
+    MemberState, MemberStatus, MembershipChange, MembershipError, NodeName, PeerCalls, PeerError,
+    PeerRequests,
+};
 use catga_host::{BoxFuture, Connection, Host, timeout};
 use tokio::sync::oneshot;
 
@@ -170,6 +173,11 @@ impl PeerCalls for Line {
                 .with_endpoint(format!("http://localhost:{}", 5001 + node))
         });
         members.collect()
+    }
+
+    fn change(&self, _: MembershipChange) -> BoxFuture<'_, Result<(), MembershipError>> {
+        let why = "these peers are always the same".to_owned();
+        Box::pin(std::future::ready(Err(MembershipError::Refused(why))))
     }
 
     fn accept(&self, connection: Connection) -> BoxFuture<'static, ()> {

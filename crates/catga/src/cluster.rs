@@ -284,7 +284,7 @@ impl Backend for Cluster {
         let listener = reception::open(&host, listener, member.links());
         let replica = member.open().await?;
         let (files, views) = (member.dir().files(), member.dir().views());
-        let peers = Arc::new(ClusterPeers::new(member, replica.clone()));
+        let peers = Arc::new(ClusterPeers::new(host, member, replica.clone()));
         let parts = Parts::new(replica).with_views(files, views).with_peers(peers);
         Ok(parts.with_listener(listener))
     }

@@ -106,8 +106,8 @@ pub use catga_macros::{
 };
 pub use catga_runtime::{
     Asking, Backend, Builder, CallOptions, Client, ClusterStatus, ClusterView, DeadLetter, Health,
-    Limits, MemberState, MemberStatus, Memory, Node, NodeState, OpenListener, Parts, PeerCalls,
-    PeerError, PeerRequests, ProjectionStatus, Sending, StartError, StartFault, SubscriberState,
-    SubscriberStatus, ViewStore, Wiring,
+    Limits, MemberState, MemberStatus, MembershipChange, MembershipError, Memory, Node, NodeState,
+    OpenListener, Parts, PeerCalls, PeerError, PeerRequests, ProjectionStatus, Sending, StartError,
+    StartFault, SubscriberState, SubscriberStatus, ViewStore, Wiring,
 };
 pub use uuid::Uuid;

@@ -14,9 +14,13 @@ use catga_host::{BoxFuture, Host};
 use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, RaftError};
+use openraft::metrics::RaftMetrics;
 
-use self::messages::{JoinAnswer, Joiner};
-use crate::{Address, FoundingError, Node, Peer, Peers, Raft, Recipient, Serve, Topic};
+use self::messages::{JoinAnswer, Joiner, Saying};
+use crate::{
+    Address, FoundingError, Links, Node, NodeId, Peer, Peers, Raft, Recipient, Serve, Topic,
+    TypeConfig,
+};
 
 /// A learner that lacks no more entries gets its vote: while it fetches them, the others are a
 /// quorum without it.
@@ -34,11 +38,13 @@ pub(crate) struct Admission {
     raft: Raft,
     /// Where those are that are to have a vote.
     members: Vec<String>,
+    /// Which life of the journal this is.
+    incarnation: u64,
 }
 
 impl Admission {
-    pub(crate) fn new(raft: Raft, members: Vec<String>) -> Self {
-        Self { raft, members }
+    pub(crate) fn new(raft: Raft, members: Vec<String>, incarnation: u64) -> Self {
+        Self { raft, members, incarnation }
     }
 
     /// One step towards the membership of `joiner`.
@@ -50,7 +56,10 @@ impl Admission {
             let leader = leader.map(|node| node.address.clone()).unwrap_or_default();
             return Ok(JoinAnswer::NotLeader { leader });
         }
-        let Joiner { peer, address } = joiner;
+        let Joiner { peer, says: Saying { address, incarnation, belonged } } = joiner;
+        if incarnation != 0 && incarnation != self.incarnation {
+            return Ok(JoinAnswer::Foreign);
+        }
         let known = members.nodes().find(|(id, node)| **id == peer.id || node.name == peer.name);
         let node = Node::new(peer.name.clone(), address.clone(), peer.store);
         let change = match known {
@@ -66,15 +75,12 @@ impl Admission {
                 return Ok(JoinAnswer::Member);
             }
             Some(_) if !self.members.contains(&address) => return Ok(JoinAnswer::Learner),
-            Some((id, _)) => {
-                let last = metrics.last_log_index.unwrap_or_default();
-                let has = metrics.replication.as_ref().and_then(|all| all.get(id).cloned());
-                let has = has.flatten().map_or(0, |has| has.index);
-                if has + LAG_MAX < last {
-                    return Ok(JoinAnswer::CatchingUp { has, last });
-                }
-                ChangeMembers::AddVoterIds(BTreeSet::from([*id]))
-            }
+            Some((id, _)) => match lag(&metrics, *id) {
+                Some((has, last)) => return Ok(JoinAnswer::CatchingUp { has, last }),
+                None => ChangeMembers::AddVoterIds(BTreeSet::from([*id])),
+            },
+            // Under its old number nobody takes it for new.
+            None if belonged => return Ok(JoinAnswer::Removed),
             None => ChangeMembers::AddNodes(BTreeMap::from([(peer.id, node)])),
         };
         tracing::info!(node = %peer.name, address, ?change, "the membership changes");
@@ -87,6 +93,37 @@ impl Admission {
             Err(error) => Err(error.to_string()),
         }
     }
+
+    /// True if this node leads, as far as it knows.
+    fn leads(&self) -> bool {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.current_leader == Some(metrics.id)
+    }
+
+    /// True if the log here says who belongs to the cluster.
+    fn belonged(&self) -> bool {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.membership_config.membership().nodes().next().is_some()
+    }
+}
+
+/// Who leads as far as this node knows, if that is another.
+pub(crate) fn leader_elsewhere(raft: &Raft) -> Option<Recipient> {
+    let metrics = raft.server_metrics();
+    let metrics = metrics.borrow_watched();
+    let leader = metrics.current_leader.filter(|leader| *leader != metrics.id)?;
+    let node = metrics.membership_config.get_node(&leader)?;
+    Some(Recipient { address: node.address.as_str().into(), id: Some(leader) })
+}
+
+/// How far the member numbered `id` is, and how far its leader, if it lacks too much for a vote.
+pub(crate) fn lag(metrics: &RaftMetrics<TypeConfig>, id: NodeId) -> Option<(u64, u64)> {
+    let last = metrics.last_log_index.unwrap_or_default();
+    let has = metrics.replication.as_ref().and_then(|all| all.get(&id).cloned());
+    let has = has.flatten().map_or(0, |has| has.index);
+    (has + LAG_MAX < last).then_some((has, last))
 }
 
 impl Serve for Admission {
@@ -98,8 +135,8 @@ impl Serve for Admission {
     ) -> BoxFuture<'static, Result<Bytes, String>> {
         let (this, peer) = (self.clone(), from.clone());
         Box::pin(async move {
-            let address = messages::read_join(request).map_err(|error| error.to_string())?;
-            let answer = this.admit(Joiner { peer, address }).await?;
+            let says = messages::read_join(request).map_err(|error| error.to_string())?;
+            let answer = this.admit(Joiner { peer, says }).await?;
             Ok(answer.encode())
         })
     }
@@ -114,54 +151,103 @@ pub(crate) enum Joined {
     Learner,
 }
 
-/// Joins the cluster that the nodes at `others` belong to, as `me` at `address`, and waits until
-/// this node is what it will be. Where it is a member already, it makes its address known.
-///
-/// # Errors
-/// When the cluster knows this node with other data.
-///
-/// # Cancel safety
-/// Dropping the future leaves the node what it has become so far; it may be called again.
-pub(crate) async fn join(
-    host: &dyn Host,
-    peers: &dyn Peers,
-    me: &Peer,
-    address: &Address,
-    others: &[Address],
-    own: &Admission,
-) -> Result<Joined, FoundingError> {
-    let request = messages::join(address);
-    let mut asked = others.iter().cycle();
-    let mut ask: Option<Address> = None;
-    loop {
-        let to = ask.take().or_else(|| asked.next().cloned());
-        let answer = match to {
-            // This node may lead itself, and is its own leader where there is no other.
-            None => own.admit(Joiner { peer: me.clone(), address: address.to_string() }).await,
-            Some(to) if to == *address => {
-                own.admit(Joiner { peer: me.clone(), address: address.to_string() }).await
+/// One node's request to belong to the cluster of others, made to whoever leads it.
+pub(crate) struct Petition {
+    pub(crate) links: Links,
+    pub(crate) me: Peer,
+    /// Where it is reached.
+    pub(crate) address: Address,
+    /// Where it asks.
+    pub(crate) others: Vec<Address>,
+    pub(crate) own: Admission,
+    asked: usize,
+    leader: Option<Address>,
+}
+
+impl Petition {
+    pub(crate) fn new(
+        links: Links,
+        me: Peer,
+        address: Address,
+        others: Vec<Address>,
+        own: Admission,
+    ) -> Self {
+        Self { links, me, address, others, own, asked: 0, leader: None }
+    }
+
+    /// Joins the cluster, and waits until this node is what it will be. Where it is a member
+    /// already, it makes its address known.
+    ///
+    /// # Errors
+    /// When the cluster will not have this node.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the node what it has become so far; it may be called again.
+    pub(crate) async fn join(&mut self, host: &dyn Host) -> Result<Joined, FoundingError> {
+        loop {
+            match self.ask().await? {
+                Some(joined) => return Ok(joined),
+                None => host.sleep(AGAIN_AFTER).await,
             }
-            Some(to) => {
-                let to = Recipient { address: to, id: None };
-                let answer = peers.call(&to, Topic::Membership, vec![request.clone()], STEP_WAIT);
-                match answer.await {
-                    Ok(answer) => JoinAnswer::read(answer).map_err(|error| error.to_string()),
-                    Err(error) => Err(error.to_string()),
-                }
+        }
+    }
+
+    /// Asks once; what this node is, if that is settled.
+    ///
+    /// # Errors
+    /// When the cluster will not have this node.
+    pub(crate) async fn ask(&mut self) -> Result<Option<Joined>, FoundingError> {
+        let answer = self.answer().await;
+        let name = || self.me.name.clone();
+        match answer {
+            Ok(JoinAnswer::Member) => Ok(Some(Joined::Voter)),
+            Ok(JoinAnswer::Learner) => Ok(Some(Joined::Learner)),
+            Ok(JoinAnswer::LostItsData) => Err(FoundingError::LostItsData { name: name() }),
+            Ok(JoinAnswer::Removed) => Err(FoundingError::Removed { name: name() }),
+            Ok(JoinAnswer::Foreign) => Err(FoundingError::AnotherLife { name: name() }),
+            Ok(JoinAnswer::NotLeader { leader }) => {
+                self.leader = (!leader.is_empty()).then(|| leader.as_str().into());
+                Ok(None)
+            }
+            Ok(answer) => {
+                tracing::debug!(?answer, "joining");
+                Ok(None)
+            }
+            Err(why) => {
+                tracing::debug!(why, "nobody to join");
+                self.leader = None;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn answer(&mut self) -> Result<JoinAnswer, String> {
+        let says = Saying {
+            address: self.address.to_string(),
+            incarnation: self.own.incarnation,
+            belonged: self.own.belonged(),
+        };
+        let to = match leader_elsewhere(&self.own.raft) {
+            Some(leader) => Some(leader),
+            None if self.own.leads() => None,
+            None => {
+                let to = self.leader.clone().or_else(|| self.next());
+                let to = to.filter(|to| *to != self.address);
+                to.map(|address| Recipient { address, id: None })
             }
         };
-        match answer {
-            Ok(JoinAnswer::Member) => return Ok(Joined::Voter),
-            Ok(JoinAnswer::Learner) => return Ok(Joined::Learner),
-            Ok(JoinAnswer::LostItsData) => {
-                return Err(FoundingError::LostItsData { name: me.name.clone() });
-            }
-            Ok(JoinAnswer::NotLeader { leader }) if !leader.is_empty() => {
-                ask = Some(leader.as_str().into());
-            }
-            Ok(answer) => tracing::debug!(?answer, "joining"),
-            Err(why) => tracing::debug!(why, "nobody to join"),
-        }
-        host.sleep(AGAIN_AFTER).await;
+        let Some(to) = to else {
+            return self.own.admit(Joiner { peer: self.me.clone(), says }).await;
+        };
+        let request = vec![messages::join(&says)];
+        let answer = self.links.call(&to, Topic::Membership, request, STEP_WAIT).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        JoinAnswer::read(answer).map_err(|error| error.to_string())
+    }
+
+    /// Whom to ask while no leader is known: one after the other.
+    fn next(&mut self) -> Option<Address> {
+        self.asked += 1;
+        self.others.get((self.asked - 1) % self.others.len().max(1)).cloned()
     }
 }

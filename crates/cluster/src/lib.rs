@@ -35,6 +35,8 @@ mod tenure;
 mod trimming;
 
 mod alone;
+mod belonging;
+mod changing;
 mod data_dir;
 mod founding;
 mod joining;
@@ -49,6 +51,7 @@ mod roster;
 mod wire;
 
 pub use alone::open_alone;
+pub use changing::{Change, ChangeError};
 pub use config::{LogId, Membership, Raft, TypeConfig, Vote};
 pub use data_dir::{DataDir, DataDirError, Identity, Inspection};
 pub use entry::Entry;

@@ -12,8 +12,9 @@ use catga_journal::{Journal, Log, Replica};
 
 use self::desk::Desk;
 pub use self::options::MemberOptions;
+use crate::belonging::Belonging;
 use crate::founding::{Founder, found};
-use crate::joining::{Admission, Joined, join};
+use crate::joining::{Admission, Joined, Petition};
 use crate::opening::{on_a_thread, open_journal};
 use crate::{Address, Charter, DataDir, Links, Options, Peer, RaftLog, Serve};
 
@@ -130,12 +131,13 @@ impl Member {
 
     /// Brings the node into the cluster that is open here.
     async fn join(&self, replica: &Arc<Replica<RaftLog>>, charter: &Charter) -> Result<(), Fault> {
-        let Self { host, options, me, .. } = self;
+        let Self { options, me, .. } = self;
         let log = replica.log();
         let members = options.members.iter().map(ToString::to_string).collect();
-        let admission = Admission::new(log.raft().clone(), members);
-        self.desk.set_log(log.serve(), admission.clone());
-        if charter.first() == Some(&me.name) {
+        let admission = Admission::new(log.raft().clone(), members, charter.incarnation);
+        let changing = log.changing();
+        self.desk.set_log(log.serve(), admission.clone(), changing.clone());
+        if charter.is_made_by(me) {
             log.initialize_if_new(charter.nodes()).await?;
         }
         let founders = charter.members.values().map(|member| Address::from(&*member.address));
@@ -143,23 +145,25 @@ impl Member {
         others.sort();
         others.dedup();
         self.links.connect_to(&others);
-        let join = {
-            let (host, links, me) = (Arc::clone(host), self.links.clone(), me.clone());
-            let own = options.address.clone();
-            async move { join(&*host, &links, &me, &own, &others, &admission).await }
+        let (links, own) = (self.links.clone(), options.address.clone());
+        let mut petition = Petition::new(links, me.clone(), own, others, admission);
+        // Who began the cluster has its place, whoever is there.
+        let joined = match charter.is_of(me) {
+            true => Ok(()),
+            false => self.join_others(&mut petition).await,
         };
-        if charter.members.contains_key(&me.name) {
-            // It has its place, whoever is there. Where it is reached may be news to the others.
-            let known = async move {
-                if let Err(error) = join.await {
-                    tracing::error!(%error, "the cluster does not know this node");
-                }
-            };
-            drop(host.spawn("joining", Box::pin(known)));
-            return Ok(());
-        }
+        let (raft, dismissed) = (log.raft().clone(), log.dismissed.clone());
+        let belonging = Belonging { raft, petition, changing, dismissed };
+        // It ends with the log.
+        drop(self.host.spawn("belonging", Box::pin(belonging.watch())));
+        joined
+    }
+
+    /// Waits until a leader has taken this node into the cluster.
+    async fn join_others(&self, petition: &mut Petition) -> Result<(), Fault> {
+        let Self { host, options, .. } = self;
         tracing::info!(cluster = options.cluster, "joining");
-        match timeout(&**host, options.patience, join).await {
+        match timeout(&**host, options.patience, petition.join(&**host)).await {
             Ok(joined) => {
                 match joined? {
                     Joined::Voter => tracing::info!("joined with a vote"),

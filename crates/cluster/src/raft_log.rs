@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use catga_core::{Fault, FaultCode};
@@ -13,10 +14,11 @@ use openraft::async_runtime::{Instant, Select2, Select3, WatchReceiver};
 use openraft::errors::{Fatal, InitializeError, RaftError};
 use openraft::storage::RaftLogStorage;
 use openraft::{AsyncRuntime, ConfigError, ServerState};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::answers::{self, Next};
 use crate::batch::log_index;
+use crate::changing::Changing;
 use crate::config::raft_config;
 use crate::mending::Mender;
 use crate::reads::{RETRY_AFTER, Reads};
@@ -25,7 +27,8 @@ use crate::shipping::{self, SnapshotShipping};
 use crate::starting::{EndOnDrop, Started, start};
 use crate::tenure::Tenure;
 use crate::{
-    Entry, Ground, Machine, Node, NodeId, Options, Peers, Raft, Rt, Serve, Store, Tasks, TypeConfig,
+    Change, ChangeError, Entry, Ground, Machine, Node, NodeId, Options, Peers, Raft, Rt, Serve,
+    Store, Tasks, TypeConfig,
 };
 
 /// A log that Raft orders, on one of its nodes.
@@ -45,6 +48,8 @@ pub struct RaftLog {
     room: Semaphore,
     pub(crate) stopped: AtomicBool,
     ground: Arc<dyn Ground>,
+    /// Why the cluster will not have this node any more, once it will not.
+    pub(crate) dismissed: watch::Sender<Option<Fault>>,
     /// Keeps the thread that Raft runs on; dropped, it ends.
     thread: Mutex<Option<oneshot::Sender<()>>>,
 }
@@ -127,6 +132,7 @@ impl RaftLog {
             options,
             stopped: AtomicBool::new(false),
             ground,
+            dismissed: watch::Sender::default(),
             thread: Mutex::new(Some(thread)),
         };
         log.elect_if_alone().await.map_err(OpenError::Stored)?;
@@ -214,6 +220,44 @@ impl RaftLog {
             self.raft.trigger().elect(false).await?;
         }
         Ok(())
+    }
+
+    /// Why the consensus has ended, once it has without being told to.
+    async fn core_failed(&self) -> Fault {
+        let mut metrics = self.raft.server_metrics();
+        loop {
+            let state = metrics.borrow_watched().state;
+            let ended = state == ServerState::Shutdown || metrics.changed().await.is_err();
+            if self.stopped.load(Ordering::Acquire) {
+                // It was told to.
+                return std::future::pending().await;
+            }
+            if ended {
+                return failure(&self.raft);
+            }
+        }
+    }
+
+    /// What changes the membership at this node.
+    pub(crate) fn changing(&self) -> Changing {
+        let peers = Arc::clone(&self.peers);
+        Changing::new(self.raft.clone(), peers, self.options.answer_timeout)
+    }
+
+    /// Changes who belongs to the cluster, or leads it; whichever node this is, the leader does it.
+    ///
+    /// # Errors
+    /// See [`ChangeError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves open whether the change is made; asked again, it goes on.
+    pub async fn change(
+        &self,
+        host: &dyn Host,
+        change: &Change,
+        within: Duration,
+    ) -> Result<(), ChangeError> {
+        self.changing().make(host, change, within).await
     }
 
     /// One attempt of an append, until it is answered or there is reason to doubt it.
@@ -334,17 +378,18 @@ impl Log for RaftLog {
     }
 
     async fn failed(&self) -> Fault {
-        let mut metrics = self.raft.server_metrics();
-        loop {
-            let state = metrics.borrow_watched().state;
-            let ended = state == ServerState::Shutdown || metrics.changed().await.is_err();
-            if self.stopped.load(Ordering::Acquire) {
-                // It was told to.
-                return std::future::pending().await;
+        let mut dismissed = self.dismissed.subscribe();
+        let dismissed = async {
+            let told = dismissed.wait_for(Option::is_some).await;
+            let fault = told.ok().and_then(|fault| fault.clone());
+            match fault {
+                Some(fault) => fault,
+                // The log is gone, and whoever waits with it.
+                None => std::future::pending().await,
             }
-            if ended {
-                return failure(&self.raft);
-            }
+        };
+        match Rt::select2(dismissed, self.core_failed()).await {
+            Select2::First(fault) | Select2::Second(fault) => fault,
         }
     }
 

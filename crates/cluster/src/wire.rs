@@ -72,10 +72,12 @@ pub(crate) enum Kind {
     JoinAnswer = 21,
     HistoryAsk = 22,
     HistoryPart = 23,
+    Change = 24,
+    ChangeAnswer = 25,
 }
 
 impl Kind {
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 25] = [
         Self::Append,
         Self::AppendAnswer,
         Self::Vote,
@@ -99,6 +101,8 @@ impl Kind {
         Self::SnapshotPieceAnswer,
         Self::HistoryAsk,
         Self::HistoryPart,
+        Self::Change,
+        Self::ChangeAnswer,
     ];
 
     /// What a message says that it is.
@@ -138,6 +142,8 @@ impl fmt::Display for Kind {
             Self::SnapshotPieceAnswer => "what is wanted of a snapshot",
             Self::HistoryAsk => "a request for a part of the history",
             Self::HistoryPart => "a part of the history",
+            Self::Change => "a change of the membership",
+            Self::ChangeAnswer => "an answer to a change of the membership",
         })
     }
 }

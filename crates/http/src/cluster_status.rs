@@ -44,6 +44,8 @@ pub(crate) struct Member {
     status: String,
     /// True if it leads.
     is_leader: bool,
+    /// True if it counts towards a majority; a learner only follows.
+    has_vote: bool,
 }
 
 /// What an acknowledged command survives.
@@ -83,6 +85,7 @@ fn status(node: &Node, draining: bool) -> ClusterStatus {
         endpoint: member.endpoint,
         status: member.state.to_string(),
         is_leader: member.is_leader,
+        has_vote: member.has_vote,
     });
     ClusterStatus {
         node_id: seen.node.to_string(),

@@ -54,6 +54,19 @@ impl Connections {
         }
     }
 
+    /// Takes the connections that wait at the listener now.
+    pub(crate) async fn accept_waiting(&self, listener: &Listener) {
+        loop {
+            // Only then does the runtime look who has come meanwhile.
+            tokio::task::yield_now().await;
+            let mut accept = std::pin::pin!(listener.accept());
+            match poll_fn(|cx| Poll::Ready(accept.as_mut().poll(cx))).await {
+                Poll::Ready(Ok((connection, _))) => self.serve(connection),
+                _ => return,
+            }
+        }
+    }
+
     fn serve(&self, connection: Connection) {
         let service = TowerToHyperService::new(self.app.clone());
         let mut http = self.http.clone();
@@ -96,10 +109,15 @@ impl Connections {
         drop(self.host.spawn("http connection", Box::pin(served)));
     }
 
+    /// Ready once no connection is open.
+    pub(crate) async fn ended(&self) {
+        self.draining.closed().await;
+    }
+
     /// Lets every connection finish the request that it is busy with, and waits for the last.
     pub(crate) async fn drain(&self) {
         self.draining.send_replace(true);
-        self.draining.closed().await;
+        self.ended().await;
     }
 }
 

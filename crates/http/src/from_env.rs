@@ -1,7 +1,7 @@
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::ServeError;
+use crate::{AdminToken, ServeError};
 
 /// The port of a node for which nothing is said.
 const PORT: u16 = 5001;
@@ -11,6 +11,13 @@ const PORT: u16 = 5001;
 /// Loopback, because nobody is authenticated yet: to be reached from elsewhere is a decision.
 pub(crate) fn address() -> Result<SocketAddr, ServeError> {
     read(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+}
+
+/// What operators show: `ADMIN_TOKEN`, if it is set.
+pub(crate) fn admin_token() -> Result<Option<AdminToken>, ServeError> {
+    let token = env::var("ADMIN_TOKEN").ok();
+    let token = token.map(|token| AdminToken::new(&token)).transpose();
+    token.map_err(ServeError::AdminToken)
 }
 
 fn read(variable: impl Fn(&str) -> Option<String>) -> Result<SocketAddr, ServeError> {

@@ -44,6 +44,7 @@ mod reply;
 mod observer;
 mod unmatched;
 
+mod admin;
 mod cluster_status;
 mod document;
 mod health;
@@ -59,6 +60,7 @@ mod server;
 mod stop;
 mod upgrade;
 
+pub use admin::{AdminToken, AdminTokenError};
 pub use entrance::Entrance;
 pub use route::{Route, delete, get, patch, post, put};
 pub use routes::Routes;

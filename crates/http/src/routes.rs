@@ -1,12 +1,15 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::extract::State;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{from_fn_with_state, map_response_with_state};
+use axum::response::Response;
 use axum::routing::MethodRouter;
 use catga_host::BoxFuture;
 use catga_runtime::Node;
@@ -16,7 +19,8 @@ use crate::endpoint::Endpoint;
 use crate::observer::{Observer, observe};
 use crate::operation::{Operation, path_params};
 use crate::{
-    Route, RoutesError, cluster_status, document, health, metrics_page, swagger, unmatched, upgrade,
+    AdminToken, Route, RoutesError, admin, cluster_status, document, health, metrics_page, swagger,
+    unmatched, upgrade,
 };
 
 /// Which message stands at which path: the whole of a service's HTTP interface.
@@ -60,13 +64,15 @@ type Mount = Box<dyn FnOnce(&Arc<Observer>, &Settings) -> MethodRouter + Send>;
 pub(crate) struct Settings {
     /// How long a body may take to arrive.
     pub(crate) body_wait: Duration,
+    /// What operators show to change the cluster; without it nobody can.
+    pub(crate) admin: Option<AdminToken>,
     /// True once the server has begun to drain.
     pub(crate) draining: Arc<AtomicBool>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { body_wait: Duration::from_secs(30), draining: Arc::default() }
+        Self { body_wait: Duration::from_secs(30), admin: None, draining: Arc::default() }
     }
 }
 
@@ -144,8 +150,12 @@ impl Routes {
             .merge(health::router(&node, self.version, &settings.draining))
             .merge(cluster_status::router(&node, &settings.draining))
             .merge(metrics_page::router(&node))
-            .merge(swagger::router(document))
-            .layer(from_fn_with_state(observer.clone(), observe));
+            .merge(swagger::router(document));
+        let others = match &settings.admin {
+            Some(token) => others.merge(admin::router(&node, &observer, token.clone())),
+            None => others,
+        };
+        let others = others.layer(from_fn_with_state(observer.clone(), observe));
         let mut all = messages.merge(others);
         if node.has_peers() {
             // Not observed: a link is no request, and lasts.
@@ -158,8 +168,21 @@ impl Routes {
             };
             all = all.merge(upgrade::router(&host, Arc::new(take)));
         }
-        Ok(unmatched::answered(all, &observer))
+        let all = unmatched::answered(all, &observer);
+        Ok(all.layer(map_response_with_state(settings.draining.clone(), last_if_draining)))
     }
+}
+
+/// Asks a client to use another connection, and so another node, once this one drains: closed
+/// under it, a connection could take a request with it.
+async fn last_if_draining(
+    State(draining): State<Arc<AtomicBool>>,
+    mut response: Response,
+) -> Response {
+    if draining.load(Ordering::Relaxed) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Everything that does not fit together.

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 
 use catga_core::Fault;
 
-use crate::RoutesError;
+use crate::{AdminTokenError, RoutesError};
 
 /// Why a server did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,9 @@ pub enum ServeError {
         /// What it must hold.
         expected: &'static str,
     },
+    /// The token of operators cannot be used.
+    #[error("the environment variable ADMIN_TOKEN: {0}")]
+    AdminToken(AdminTokenError),
     /// The routes do not fit together.
     #[error(transparent)]
     Routes(#[from] RoutesError),

@@ -9,20 +9,29 @@ use catga_runtime::Node;
 use crate::connections::{Connections, HEADER_WAIT};
 use crate::routes::Settings;
 use crate::stop::Stop;
-use crate::{Routes, ServeError, from_env};
+use crate::{AdminToken, Routes, ServeError, from_env};
+
+/// How long a draining server waits for the request of a connection that it has just taken.
+const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// Serves `routes` until the process is asked to stop, then drains the node and returns.
 ///
 /// It listens on the port `PORT` (5001) of the address `BIND` (127.0.0.1: nobody is authenticated
 /// yet, so that being reached from elsewhere is a decision). A node whose peers reach it already
-/// is served where they do. SIGTERM and Ctrl-C drain it; a second one ends it at once. [`Server`]
+/// is served where they do. If `ADMIN_TOKEN` is set, whoever shows it may change the cluster (see
+/// [`Server::admin`]). SIGTERM and Ctrl-C drain it; a second one ends it at once. [`Server`]
 /// has everything to choose.
 ///
 /// # Errors
 /// When the routes do not fit, the environment is wrong or the port is taken; when a second signal
 /// came; or when the node failed, as by a disk that does.
 pub async fn serve(node: Node, routes: Routes) -> Result<(), ServeError> {
-    Server::new(node, routes).run().await
+    let server = Server::new(node, routes);
+    let server = match from_env::admin_token()? {
+        Some(token) => server.admin(token),
+        None => server,
+    };
+    server.run().await
 }
 
 /// A server of one node, before it runs.
@@ -34,6 +43,7 @@ pub struct Server {
     header_wait: Duration,
     body_wait: Duration,
     grace: Duration,
+    admin: Option<AdminToken>,
     drain_on: Option<BoxFuture<'static, ()>>,
 }
 
@@ -47,6 +57,7 @@ impl Server {
             header_wait: HEADER_WAIT,
             body_wait: Settings::default().body_wait,
             grace: Duration::from_millis(500),
+            admin: None,
             drain_on: None,
         }
     }
@@ -72,6 +83,15 @@ impl Server {
         self
     }
 
+    /// Lets operators who show `token` change the cluster over HTTP: `DELETE
+    /// /cluster/members/NAME` takes a member out, `POST /cluster/members/NAME/promote` gives a
+    /// learner its vote, `POST /cluster/members/NAME/lead` moves leadership. Without a token there are
+    /// no such routes.
+    pub fn admin(mut self, token: AdminToken) -> Self {
+        self.admin = Some(token);
+        self
+    }
+
     /// How long a draining server still takes connections, so that whoever balances the load can
     /// see that it is not ready: half a second. A member of a cluster stays for as long again when
     /// it has finished, so that others which drain at the same time can finish too.
@@ -87,7 +107,8 @@ impl Server {
     }
 
     /// Serves until it is asked to stop. Then, in this order: it says that it is not ready, goes
-    /// on for the [`grace`](Self::grace), stops accepting, finishes the requests under way, waits
+    /// on for the [`grace`](Self::grace) and asks whoever it answers to come by another connection,
+    /// stops accepting, finishes the requests under way, waits
     /// for other members that may do so too, and shuts the node down. It waits for requests as long as the node's `drain_wait` says.
     ///
     /// # Errors
@@ -96,8 +117,8 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future stops accepting; open connections and the node go on.
     pub async fn run(self) -> Result<(), ServeError> {
-        let Self { node, routes, address, header_wait, body_wait, grace, drain_on } = self;
-        let settings = Settings { body_wait, ..Settings::default() };
+        let Self { node, routes, address, header_wait, body_wait, grace, admin, drain_on } = self;
+        let settings = Settings { body_wait, admin, ..Settings::default() };
         let app = routes.assemble(node.clone(), &settings)?;
         let mut stop = Stop::listen(drain_on).map_err(ServeError::Signals)?;
         let (listener, local) = listen(&node, address).await?;
@@ -149,7 +170,10 @@ async fn drain(node: &Node, listener: Listener, connections: &Connections, grace
         () = connections.accept_from(&listener) => {}
         () = node.host().sleep(grace) => {}
     }
+    // Who has connected already is not sent away, and has a moment to say what it wants.
+    connections.accept_waiting(&listener).await;
     drop(listener);
+    let _ = timeout(&**node.host(), grace.min(LAST_WORD), connections.ended()).await;
     let wait = node.limits().drain_wait;
     if timeout(&**node.host(), wait, connections.drain()).await.is_err() {
         tracing::warn!(?wait, "requests are still under way; going on without them");

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use catga_core::NodeName;
 use catga_host::{BoxFuture, Connection};
 
-use crate::MemberStatus;
+use crate::{MemberStatus, MembershipChange, MembershipError};
 
 /// The way to the other nodes of the cluster.
 ///
@@ -39,6 +39,15 @@ pub trait PeerCalls: fmt::Debug + Send + Sync + 'static {
 
     /// The members as this node sees them.
     fn members(&self) -> Vec<MemberStatus>;
+
+    /// Changes who belongs to the cluster, or leads it; whichever node this is, the leader does it.
+    ///
+    /// # Errors
+    /// See [`MembershipError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves open whether the change is made; asked again, it goes on.
+    fn change(&self, change: MembershipChange) -> BoxFuture<'_, Result<(), MembershipError>>;
 
     /// Takes a peer's connection, which came by HTTP and was upgraded; ready once it has ended.
     ///

@@ -16,6 +16,10 @@ impl ClusterView {
         Self { node }
     }
 
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// The cluster as this node sees it now.
     pub fn status(&self) -> ClusterStatus {
         let leadership = self.node.0.journal.leadership();
@@ -42,6 +46,7 @@ impl ClusterView {
                 endpoint,
                 state: MemberState::Available,
                 is_leader,
+                has_vote: true,
             }),
         }
         ClusterStatus {
@@ -122,12 +127,21 @@ pub struct MemberStatus {
     pub state: MemberState,
     /// True if it leads.
     pub is_leader: bool,
+    /// True if it counts towards a majority; a learner only follows.
+    pub has_vote: bool,
 }
 
 impl MemberStatus {
-    /// A member called `name`, of which no endpoint is known.
+    /// A member called `name` that has a vote, of which no endpoint is known.
     pub fn new(name: NodeName, state: MemberState, is_leader: bool) -> Self {
-        Self { name, endpoint: None, state, is_leader }
+        Self { name, endpoint: None, state, is_leader, has_vote: true }
+    }
+
+    /// The same member without a vote.
+    #[must_use]
+    pub fn without_vote(mut self) -> Self {
+        self.has_vote = false;
+        self
     }
 
     /// The same member, which serves at `endpoint`.

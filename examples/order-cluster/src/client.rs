@@ -36,6 +36,11 @@ impl Call {
         Self { method: Method::POST, path: path.into(), headers: Vec::new(), body: body.into() }
     }
 
+    /// Takes away what is at `path`.
+    pub fn delete(path: impl Into<String>) -> Self {
+        Self { method: Method::DELETE, ..Self::get(path) }
+    }
+
     /// The same under an `Idempotency-Key`: however often it is sent, it counts once.
     #[must_use]
     pub fn keyed(self, key: impl Into<String>) -> Self {

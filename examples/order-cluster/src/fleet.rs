@@ -13,4 +13,4 @@ pub use self::error::ServerError;
 pub use self::options::ServerOptions;
 pub use self::server::Server;
 pub use self::servers::Servers;
-pub use self::status::{Journal, Status};
+pub use self::status::{Journal, MemberStatus, Status};

@@ -5,6 +5,7 @@
 
 mod demo;
 mod members;
+mod operate;
 mod options;
 mod parent;
 mod run;
@@ -32,6 +33,7 @@ async fn perform() -> Result<ExitCode, Box<dyn Error>> {
     match Options::parse().task()? {
         Task::Verify(dir) => tools::verify(&dir),
         Task::Dump(dir) => tools::dump(&dir),
+        Task::Operate(operation) => operate::operate(operation).await,
         Task::Serve(serving) => run::serve(serving).await,
         Task::Three(trio) => trio::run(trio).await,
         Task::Demo(demo) => demo::demo(demo).await,

@@ -5,6 +5,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::demo::Demo;
 use crate::members::Members;
+use crate::operate::{Asked, Operation};
 use crate::run::{Data, Place, Serving};
 use crate::trio::Trio;
 
@@ -16,6 +17,8 @@ Environment:
   DATA_DIR        where a node keeps its data [data/{node id}]; three nodes keep it in
                   DATA_DIR/{node id}
   CLUSTER_SECRET  what all nodes know and nobody else; needed if BIND lets others in
+  ADMIN_TOKEN     what operators show to change the members; without it a node makes one, in
+                  DATA_DIR/admin-token
   RUST_LOG        how much it logs [info,openraft=warn]";
 
 /// The order service.
@@ -61,15 +64,23 @@ pub(crate) struct Options {
     short_log: bool,
 }
 
-/// Looks at the data of a node that does not run; changes nothing.
+/// Does something else than to serve.
 #[derive(Subcommand)]
 enum Tool {
-    /// Read every byte of a data directory, and name what is damaged.
+    /// Show the members of a cluster that runs, and change who they are.
+    Members {
+        /// The node that is asked, whichever it is.
+        #[arg(long, default_value = "http://localhost:5001")]
+        at: String,
+        #[command(subcommand)]
+        asked: Option<Asked>,
+    },
+    /// Read every byte of the directory of a node that does not run, and name what is damaged.
     Verify {
         /// The directory; as DATA_DIR says if it is left out.
         dir: Option<PathBuf>,
     },
-    /// Write the journal to standard output, a line of JSON for each effect.
+    /// Write the journal of a node that does not run to standard output, a line of JSON for each effect.
     Dump {
         /// The directory; as DATA_DIR says if it is left out.
         dir: Option<PathBuf>,
@@ -80,6 +91,7 @@ enum Tool {
 pub(crate) enum Task {
     Verify(PathBuf),
     Dump(PathBuf),
+    Operate(Operation),
     Serve(Serving),
     Three(Trio),
     Demo(Demo),
@@ -101,6 +113,10 @@ impl Options {
             }
             Some(Tool::Dump { dir: given }) => {
                 return Ok(Task::Dump(given.unwrap_or_else(|| dir(&alone))));
+            }
+            Some(Tool::Members { at, asked }) => {
+                let asked = asked.unwrap_or(Asked::List);
+                return Ok(Task::Operate(Operation { at, dir: dir(&alone), asked }));
             }
             None => {}
         }

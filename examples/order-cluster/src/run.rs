@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use catga::http::{AdminToken, AdminTokenError, Server};
 use catga::prelude::*;
 use catga::{DataDir, InCluster, Node, OnDisk};
 use order_cluster::{routes::routes, service::Orders};
@@ -11,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::members::Member;
+use crate::operate::TOKEN_FILE;
 use crate::parent::end_with_parent;
 
 /// What is logged if RUST_LOG says nothing: of the consensus engine only what is wrong.
@@ -70,8 +72,23 @@ pub(crate) async fn serve(serving: Serving) -> Result<ExitCode, Box<dyn Error>> 
         }
     };
     say_what_survives(&node, &serving.place);
-    catga::serve(node, routes()).await?;
+    let mut server = Server::new(node, routes());
+    if let Some(token) = operators(&serving.place)? {
+        server = server.admin(token);
+    }
+    server.run().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What operators show: as the environment says, or as the node keeps it with its data.
+fn operators(place: &Place) -> Result<Option<AdminToken>, AdminTokenError> {
+    match (std::env::var("ADMIN_TOKEN"), place) {
+        (Ok(token), _) => AdminToken::new(&token).map(Some),
+        (Err(_), Place::Cluster(_, data)) => {
+            AdminToken::kept_in(data.path.join(TOKEN_FILE)).map(Some)
+        }
+        (Err(_), _) => Ok(None),
+    }
 }
 
 fn start_log() {

@@ -3,21 +3,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use catga_cluster::{CallError, Member, Peer, Peers, RaftLog, Serve, Standing, Topic};
+use catga_cluster::{
+    CallError, Change, ChangeError, Member, Peer, Peers, RaftLog, Serve, Standing, Topic,
+};
 use catga_core::NodeName;
-use catga_host::{BoxFuture, Connection};
+use catga_host::{BoxFuture, Connection, Host};
 use catga_journal::Replica;
-use catga_runtime::{MemberState, MemberStatus, PeerCalls, PeerError, PeerRequests};
+use catga_runtime::{
+    MemberState, MemberStatus, MembershipChange, MembershipError, PeerCalls, PeerError,
+    PeerRequests,
+};
+
+/// How long a change of the membership may take: a learner may have much to catch up with.
+const CHANGE_WAIT: Duration = Duration::from_secs(30);
 
 /// The way to the other members: their links, and the log that knows who they are.
 pub(super) struct ClusterPeers {
+    host: Arc<dyn Host>,
     member: Arc<Member>,
     replica: Arc<Replica<RaftLog>>,
 }
 
 impl ClusterPeers {
-    pub(super) fn new(member: Arc<Member>, replica: Arc<Replica<RaftLog>>) -> Self {
-        Self { member, replica }
+    pub(super) fn new(
+        host: Arc<dyn Host>,
+        member: Arc<Member>,
+        replica: Arc<Replica<RaftLog>>,
+    ) -> Self {
+        Self { host, member, replica }
     }
 }
 
@@ -54,9 +67,32 @@ impl PeerCalls for ClusterPeers {
                 _ => MemberState::Unreachable,
             };
             let status = MemberStatus::new(member.name, state, member.leads);
+            let status = if member.votes { status } else { status.without_vote() };
             status.with_endpoint(format!("http://{}", member.address))
         });
         members.collect()
+    }
+
+    fn change(&self, change: MembershipChange) -> BoxFuture<'_, Result<(), MembershipError>> {
+        let change = match change {
+            MembershipChange::Promote(name) => Change::Promote(name),
+            MembershipChange::Remove(name) => Change::Remove(name),
+            MembershipChange::Lead(name) => Change::Lead(name),
+            other => {
+                let why = format!("this build does not know how to make {other:?}");
+                return Box::pin(std::future::ready(Err(MembershipError::Refused(why))));
+            }
+        };
+        Box::pin(async move {
+            let made = self.replica.log().change(&*self.host, &change, CHANGE_WAIT).await;
+            made.map_err(|error| match error {
+                ChangeError::NoSuchMember { name, members } => {
+                    MembershipError::NoSuchMember { name, members }
+                }
+                ChangeError::Unfinished(fault) => MembershipError::Unfinished(fault),
+                refused => MembershipError::Refused(refused.to_string()),
+            })
+        })
     }
 
     fn accept(&self, connection: Connection) -> BoxFuture<'static, ()> {

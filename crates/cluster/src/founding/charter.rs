@@ -64,6 +64,18 @@ impl Charter {
         self.members.keys().next()
     }
 
+    /// True if `node` is one of those with whom the cluster began, with the data that it had then. A
+    /// node of the same name with other data is another one, which came later.
+    pub(crate) fn is_of(&self, node: &Peer) -> bool {
+        let founding = self.members.get(&node.name);
+        founding.is_some_and(|one| (one.id, one.store) == (node.id, node.store))
+    }
+
+    /// True if it falls to `node` to make the cluster.
+    pub(crate) fn is_made_by(&self, node: &Peer) -> bool {
+        self.first() == Some(&node.name) && self.is_of(node)
+    }
+
     /// The charter of a cluster of one, which this node founded without being told to.
     pub(crate) fn of_one(cluster: &str, incarnation: u64, me: &Peer, address: &str) -> Self {
         let founding = Founding { id: me.id, store: me.store, address: address.to_owned() };

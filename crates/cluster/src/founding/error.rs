@@ -39,10 +39,30 @@ pub enum FoundingError {
     /// The cluster knows a node of this name with other data.
     #[error(
         "the cluster knows node {name} with other data than this directory holds: what it had \
-         acknowledged is gone, so it may not vote again under this name. Start it with its data; or \
-         give it another name and an empty directory, and let it join in its place"
+         acknowledged is gone, so it may not vote again as the node that it was. Start it with its \
+         data; or remove {name} from the cluster at another node, and start it again with an empty \
+         directory"
     )]
     LostItsData {
+        /// This node's name.
+        name: NodeName,
+    },
+    /// The node was taken out of the cluster.
+    #[error(
+        "node {name} was removed from the cluster, and what this directory holds is of no use to it \
+         any more: to bring the node back, start it with an empty directory"
+    )]
+    Removed {
+        /// This node's name.
+        name: NodeName,
+    },
+    /// The data is of another life of the journal than the cluster's.
+    #[error(
+        "what the directory of node {name} holds was never a part of this cluster, or of a life of \
+         it before a restore: start the node with an empty directory, and keep this one if anything \
+         in it is wanted"
+    )]
+    AnotherLife {
         /// This node's name.
         name: NodeName,
     },

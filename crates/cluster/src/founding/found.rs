@@ -51,7 +51,7 @@ pub(crate) async fn found(
             None => agree(host, peers, founder, own, &mut missing).await?,
         };
         if let Some(charter) = charter {
-            if begun || charter.first() != Some(&founder.me().name) {
+            if begun || !charter.is_made_by(founder.me()) {
                 return Ok(charter);
             }
             missing = spread(peers, &charter).await;

@@ -36,7 +36,7 @@ impl Founder {
     /// when the file at `path` was written.
     ///
     /// # Errors
-    /// When the file cannot be read, or is of another cluster or another life of this node's data.
+    /// When the file cannot be read, or is of another cluster.
     pub(crate) fn open(
         host: Arc<dyn Host>,
         (files, path): (Arc<dyn Files>, PathBuf),
@@ -96,7 +96,7 @@ impl Founder {
     /// Agrees to a charter: it is durable when this returns.
     ///
     /// # Errors
-    /// When it is none for this node, or another one was agreed to.
+    /// When it is of another cluster, or another one was agreed to.
     ///
     /// # Cancel safety
     /// Dropping the future leaves open whether it is agreed to.
@@ -130,7 +130,7 @@ impl Founder {
 }
 
 impl Inner {
-    /// Whether the charter is one of this cluster, and of this node with this data if it names it.
+    /// Whether the charter is one of this cluster.
     fn check(&self, charter: &Charter) -> Result<(), FoundingError> {
         if charter.cluster != self.cluster {
             return Err(FoundingError::OfAnother {
@@ -138,12 +138,7 @@ impl Inner {
                 expected: self.cluster.clone(),
             });
         }
-        match charter.members.get(&self.me.name) {
-            Some(founding) if (founding.id, founding.store) != (self.me.id, self.me.store) => {
-                Err(FoundingError::LostItsData { name: self.me.name.clone() })
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Charter>> {

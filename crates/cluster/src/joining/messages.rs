@@ -3,12 +3,22 @@ use bytes::Bytes;
 use crate::Peer;
 use crate::wire::{self, Kind, WireError};
 
-/// Who joins.
+/// Who joins, or says that it is there.
 #[derive(Clone, Debug)]
 pub(super) struct Joiner {
     pub(super) peer: Peer,
+    pub(super) says: Saying,
+}
+
+/// What it says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Saying {
     /// Where it is reached.
     pub(super) address: String,
+    /// Which life of the journal it has a part in; 0 from a build that did not say so.
+    pub(super) incarnation: u64,
+    /// Its log says who belongs to the cluster: it has been a member.
+    pub(super) belonged: bool,
 }
 
 /// What has come of a request to join.
@@ -26,17 +36,25 @@ pub(super) enum JoinAnswer {
     Member,
     /// A node of this name has other data.
     LostItsData,
+    /// It was a member, and was taken out.
+    Removed,
+    /// Its data is of another life of the journal.
+    Foreign,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct JoinRecord {
     #[prost(string, tag = "1")]
     address: String,
+    #[prost(uint64, tag = "2")]
+    incarnation: u64,
+    #[prost(bool, tag = "3")]
+    belonged: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct AnswerRecord {
-    #[prost(oneof = "Outcome", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "Outcome", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     outcome: Option<Outcome>,
 }
 
@@ -54,6 +72,10 @@ enum Outcome {
     Member(Nothing),
     #[prost(message, tag = "6")]
     LostItsData(Nothing),
+    #[prost(message, tag = "7")]
+    Removed(Nothing),
+    #[prost(message, tag = "8")]
+    Foreign(Nothing),
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -67,16 +89,19 @@ struct Progress {
     last: u64,
 }
 
-/// Asks to be a member that is reached at `address`.
-pub(super) fn join(address: &str) -> Bytes {
-    wire::message(Kind::Join, &JoinRecord { address: address.to_owned() })
+/// Asks to be a member.
+pub(super) fn join(saying: &Saying) -> Bytes {
+    let Saying { address, incarnation, belonged } = saying.clone();
+    wire::message(Kind::Join, &JoinRecord { address, incarnation, belonged })
 }
 
-/// Where the one who joins is reached.
-pub(super) fn read_join(message: Bytes) -> Result<String, WireError> {
-    let JoinRecord { address } = wire::record(Kind::Join, message)?;
-    let is_one = !address.is_empty() && !address.chars().any(char::is_control);
-    if is_one { Ok(address) } else { Err(WireError::Malformed(Kind::Join, "its address")) }
+/// What the one who joins says of itself.
+pub(super) fn read_join(message: Bytes) -> Result<Saying, WireError> {
+    let JoinRecord { address, incarnation, belonged } = wire::record(Kind::Join, message)?;
+    if address.is_empty() || address.chars().any(char::is_control) {
+        return Err(WireError::Malformed(Kind::Join, "its address"));
+    }
+    Ok(Saying { address, incarnation, belonged })
 }
 
 impl JoinAnswer {
@@ -88,6 +113,8 @@ impl JoinAnswer {
             Self::Learner => Outcome::Learner(Nothing {}),
             Self::Member => Outcome::Member(Nothing {}),
             Self::LostItsData => Outcome::LostItsData(Nothing {}),
+            Self::Removed => Outcome::Removed(Nothing {}),
+            Self::Foreign => Outcome::Foreign(Nothing {}),
         };
         wire::message(Kind::JoinAnswer, &AnswerRecord { outcome: Some(outcome) })
     }
@@ -101,6 +128,8 @@ impl JoinAnswer {
             Some(Outcome::Learner(_)) => Ok(Self::Learner),
             Some(Outcome::Member(_)) => Ok(Self::Member),
             Some(Outcome::LostItsData(_)) => Ok(Self::LostItsData),
+            Some(Outcome::Removed(_)) => Ok(Self::Removed),
+            Some(Outcome::Foreign(_)) => Ok(Self::Foreign),
             None => Err(WireError::Malformed(Kind::JoinAnswer, "its outcome")),
         }
     }

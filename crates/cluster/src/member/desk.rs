@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use catga_host::BoxFuture;
 
+use crate::changing::Changing;
 use crate::founding::Founder;
 use crate::joining::Admission;
 use crate::wire::Kind;
@@ -11,8 +12,15 @@ use crate::{Peer, Serve, Topic};
 /// Hands each request of a peer to the part of the node that answers it, once that is there.
 pub(super) struct Desk {
     founder: Founder,
-    log: OnceLock<(Arc<dyn Serve>, Admission)>,
+    log: OnceLock<OfLog>,
     application: OnceLock<Arc<dyn Serve>>,
+}
+
+/// What answers once there is a log.
+struct OfLog {
+    log: Arc<dyn Serve>,
+    admission: Admission,
+    changing: Changing,
 }
 
 impl Desk {
@@ -20,8 +28,8 @@ impl Desk {
         Self { founder, log: OnceLock::new(), application: OnceLock::new() }
     }
 
-    pub(super) fn set_log(&self, log: Arc<dyn Serve>, admission: Admission) {
-        if self.log.set((log, admission)).is_err() {
+    pub(super) fn set_log(&self, log: Arc<dyn Serve>, admission: Admission, changing: Changing) {
+        if self.log.set(OfLog { log, admission, changing }).is_err() {
             tracing::error!("a second log was not taken");
         }
     }
@@ -40,13 +48,15 @@ impl Serve for Desk {
         topic: Topic,
         request: Bytes,
     ) -> BoxFuture<'static, Result<Bytes, String>> {
+        let of_log = self.log.get();
         let handler: Option<&dyn Serve> = match topic {
-            Topic::Membership if !matches!(Kind::of(&request), Ok(Kind::Join)) => {
-                Some(&self.founder)
-            }
-            Topic::Membership => self.log.get().map(|(_, admission)| admission as &dyn Serve),
+            Topic::Membership => match Kind::of(&request) {
+                Ok(Kind::Join) => of_log.map(|of| &of.admission as &dyn Serve),
+                Ok(Kind::Change) => of_log.map(|of| &of.changing as &dyn Serve),
+                _ => Some(&self.founder),
+            },
             Topic::Application => self.application.get().map(|handler| &**handler),
-            _ => self.log.get().map(|(log, _)| &**log),
+            _ => of_log.map(|of| &*of.log),
         };
         match handler {
             Some(handler) => handler.serve(from, topic, request),

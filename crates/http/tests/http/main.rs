@@ -1,5 +1,6 @@
 //! The whole of HTTP against a real node.
 
+mod admin;
 mod calls;
 mod entrance;
 mod logging;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catga::{
-    Backend, Fault, Limits, MemberStatus, Memory, Node, NodeName, Parts, PeerCalls, PeerError,
-    PeerRequests,
+    Backend, Fault, Limits, MemberStatus, MembershipChange, MembershipError, Memory, Node,
+    NodeName, Parts, PeerCalls, PeerError, PeerRequests,
 };
 use catga_host::{BoxFuture, Connection, Host};
 use catga_http::Entrance;
@@ -40,6 +40,11 @@ impl PeerCalls for Echoes {
 
     fn members(&self) -> Vec<MemberStatus> {
         Vec::new()
+    }
+
+    fn change(&self, _: MembershipChange) -> BoxFuture<'_, Result<(), MembershipError>> {
+        let why = "these peers are always the same".to_owned();
+        Box::pin(std::future::ready(Err(MembershipError::Refused(why))))
     }
 
     fn accept(&self, connection: Connection) -> BoxFuture<'static, ()> {

@@ -16,7 +16,7 @@ use crate::stream::{answer, rest};
 use crate::wait::wait_until;
 
 /// A server on a port of its own, and the way to make it drain.
-struct Serving {
+pub(crate) struct Serving {
     node: Node,
     gate: Arc<Gate>,
     port: u16,
@@ -24,7 +24,7 @@ struct Serving {
     ended: JoinHandle<Result<(), ServeError>>,
 }
 
-async fn serve(limits: Limits, with: impl FnOnce(Server) -> Server) -> Serving {
+pub(crate) async fn serve(limits: Limits, with: impl FnOnce(Server) -> Server) -> Serving {
     let (node, gate) = node(limits).await;
     let stop = Arc::new(Notify::new());
     let asked = stop.clone();
@@ -45,7 +45,7 @@ impl Serving {
     }
 
     /// A connection with `bytes` sent.
-    async fn say(&self, bytes: &str) -> TcpStream {
+    pub(crate) async fn say(&self, bytes: &str) -> TcpStream {
         let mut stream = self.connect().await;
         stream.write_all(bytes.as_bytes()).await.expect("it takes bytes");
         stream
@@ -66,6 +66,39 @@ async fn it_serves_on_kept_connections_and_drains_them() {
     assert!(!serving.node.is_running());
     let refused = TcpStream::connect(("127.0.0.1", serving.port)).await;
     assert!(refused.is_err(), "nobody listens any more");
+}
+
+/// Nobody's request is cut off: who asks while it drains is answered and told to go elsewhere, and
+/// who has connected by the end is heard.
+#[tokio::test]
+async fn draining_answers_everybody_who_has_connected() {
+    let grace = Duration::from_millis(300);
+    let serving = serve(Limits::default(), |server| server.grace(grace)).await;
+    let mut kept = serving.connect().await;
+    let mut ask = async || {
+        kept.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it takes bytes");
+        answer(&mut kept).await
+    };
+    assert!(!ask().await.contains("connection: close"));
+    serving.stop.notify_one();
+    while !ask().await.contains("connection: close") {}
+    // Connections that others make all the time, each of which asks a little later.
+    let mut asking = Vec::new();
+    loop {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", serving.port)).await else { break };
+        asking.push(tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is there");
+            rest(&mut stream).await
+        }));
+        tokio::time::sleep(Duration::from_micros(200)).await;
+    }
+    assert!(asking.len() > 20, "{}", asking.len());
+    for asked in asking {
+        let answer = asked.await.expect("no panic");
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer:?}");
+    }
+    serving.ended.await.expect("no panic").expect("it ends well");
 }
 
 #[tokio::test]

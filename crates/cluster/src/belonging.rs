@@ -1,0 +1,76 @@
+//! Whether a node still belongs to its cluster, for as long as it runs.
+//!
+//! Whoever is taken out of a cluster hears nothing of it: nobody sends it entries any more. So each
+//! node says now and then that it is there, and whoever leads answers what it is.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use catga_core::Fault;
+use openraft::async_runtime::{Select2, WatchReceiver};
+use openraft::{AsyncRuntime, ServerState};
+use tokio::sync::watch;
+
+use crate::changing::Changing;
+use crate::joining::Petition;
+use crate::{Address, Raft, Rt};
+
+/// How often a node asks.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// Looks after the place of one node in its cluster.
+pub(crate) struct Belonging {
+    pub(crate) raft: Raft,
+    pub(crate) petition: Petition,
+    pub(crate) changing: Changing,
+    /// Told why the node is a member no more.
+    pub(crate) dismissed: watch::Sender<Option<Fault>>,
+}
+
+impl Belonging {
+    /// Goes on until the node stops or the cluster will not have it any more.
+    pub(crate) async fn watch(mut self) {
+        let mut linked = BTreeSet::new();
+        let mut metrics = self.raft.server_metrics();
+        loop {
+            let pause = Rt::sleep(ASK_EVERY);
+            tokio::pin!(pause);
+            loop {
+                self.link(&mut linked);
+                match Rt::select2(metrics.changed(), &mut pause).await {
+                    Select2::First(Ok(())) => {}
+                    Select2::First(Err(_)) => return,
+                    Select2::Second(()) => break,
+                }
+            }
+            let state = metrics.borrow_watched().state;
+            match state {
+                ServerState::Shutdown => return,
+                ServerState::Leader => self.changing.finish().await,
+                _ => {}
+            }
+            if let Err(error) = self.petition.ask().await {
+                tracing::error!(%error, "this node is not wanted");
+                self.dismissed.send_replace(Some(error.into()));
+                return;
+            }
+        }
+    }
+
+    /// Keeps links to the members that there are now, and to none that was taken out.
+    fn link(&mut self, linked: &mut BTreeSet<Address>) {
+        let now: BTreeSet<Address> = {
+            let metrics = self.raft.server_metrics();
+            let metrics = metrics.borrow_watched();
+            let nodes = metrics.membership_config.membership().nodes();
+            nodes.map(|(_, node)| Address::from(&*node.address)).collect()
+        };
+        if now.is_empty() || now == *linked {
+            return;
+        }
+        let links = &self.petition.links;
+        links.connect_to(&now.iter().cloned().collect::<Vec<_>>());
+        links.disconnect_from(&linked.difference(&now).cloned().collect::<Vec<_>>());
+        *linked = now;
+    }
+}

@@ -1,0 +1,94 @@
+//! What only an operator may do, over HTTP: change who belongs to the cluster.
+//!
+//! There are no such routes unless the program names the token that opens them.
+
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, post};
+use catga_core::FaultCode;
+use catga_runtime::{ClusterView, MembershipError, Node};
+
+pub use self::token::{AdminToken, AdminTokenError};
+use crate::observer::{Observer, trace_of};
+use crate::problem::Problem;
+
+/// What an operator may do, behind the token.
+#[derive(Clone)]
+struct Desk {
+    node: Node,
+    observer: Arc<Observer>,
+    token: AdminToken,
+}
+
+/// The routes that `token` opens.
+pub(crate) fn router(node: &Node, observer: &Arc<Observer>, token: AdminToken) -> Router {
+    let desk = Desk { node: node.clone(), observer: observer.clone(), token };
+    Router::new()
+        .route("/cluster/members/{name}", delete(remove))
+        .route("/cluster/members/{name}/promote", post(promote))
+        .route("/cluster/members/{name}/lead", post(lead))
+        .route_layer(from_fn_with_state(desk.clone(), guard))
+        .with_state(desk)
+}
+
+/// Lets nobody through without the token.
+async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer "));
+    if given.is_some_and(|given| desk.token.is(given)) {
+        return next.run(request).await;
+    }
+    let trace = trace_of(&request).unwrap_or_else(|| desk.observer.new_trace());
+    let detail = match given {
+        None => "this is for operators: send the node's token as `Authorization: Bearer …`",
+        Some(_) => "that is not the token of this node",
+    };
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail, trace);
+    let mut response = problem.into_response();
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+async fn remove(State(desk): State<Desk>, Path(name): Path<String>, request: Request) -> Response {
+    desk.done(trace_of(&request), async |cluster| cluster.remove(name).await).await
+}
+
+async fn promote(State(desk): State<Desk>, Path(name): Path<String>, request: Request) -> Response {
+    desk.done(trace_of(&request), async |cluster| cluster.promote(name).await).await
+}
+
+async fn lead(State(desk): State<Desk>, Path(name): Path<String>, request: Request) -> Response {
+    desk.done(trace_of(&request), async |cluster| cluster.lead(name).await).await
+}
+
+impl Desk {
+    /// What comes of a change, once it is made.
+    async fn done(
+        &self,
+        trace: Option<u128>,
+        change: impl AsyncFnOnce(ClusterView) -> Result<(), MembershipError>,
+    ) -> Response {
+        let trace = trace.unwrap_or_else(|| self.observer.new_trace());
+        let problem = match change(self.node.cluster()).await {
+            Ok(()) => return StatusCode::NO_CONTENT.into_response(),
+            Err(MembershipError::Unfinished(fault)) => Problem::fault(&fault, true, trace),
+            Err(error) => {
+                let status = match error {
+                    MembershipError::NoSuchMember { .. } => StatusCode::NOT_FOUND,
+                    _ => StatusCode::CONFLICT,
+                };
+                let code = FaultCode::InvalidMessage.as_str();
+                Problem::new(status, code, &error.to_string(), trace)
+            }
+        };
+        problem.into_response()
+    }
+}

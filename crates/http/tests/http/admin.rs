@@ -1,0 +1,90 @@
+//! What only operators may do, and that nobody else can.
+
+use catga::Limits;
+use catga_http::{AdminToken, AdminTokenError};
+
+use crate::serving::serve;
+use crate::stream::rest;
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+fn token() -> AdminToken {
+    AdminToken::new(TOKEN).expect("it is long enough")
+}
+
+fn request(method: &str, path: &str, header: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\
+         {header}\r\n"
+    )
+}
+
+const ROUTES: [(&str, &str); 3] = [
+    ("DELETE", "/cluster/members/node1"),
+    ("POST", "/cluster/members/node1/promote"),
+    ("POST", "/cluster/members/node1/lead"),
+];
+
+#[tokio::test]
+async fn without_a_token_there_are_no_routes_for_operators() {
+    let serving = serve(Limits::default(), |server| server).await;
+    let header = format!("authorization: Bearer {TOKEN}\r\n");
+    for (method, path) in ROUTES {
+        let answer = rest(&mut serving.say(&request(method, path, &header)).await).await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_comes_through_but_with_the_token() {
+    let serving = serve(Limits::default(), |server| server.admin(token())).await;
+    let wrong = [
+        String::new(),
+        "authorization: Bearer \r\n".to_owned(),
+        format!("authorization: Bearer {TOKEN}0\r\n"),
+        format!("authorization: Bearer {}\r\n", &TOKEN[1..]),
+        format!("authorization: Basic {TOKEN}\r\n"),
+        format!("authorization: {TOKEN}\r\n"),
+    ];
+    for (method, path) in ROUTES {
+        for header in &wrong {
+            let answer = rest(&mut serving.say(&request(method, path, header)).await).await;
+            assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+            assert!(answer.contains("www-authenticate: Bearer"), "{answer}");
+            assert!(!answer.contains(TOKEN), "{answer}");
+        }
+        // A process of its own has nobody to take out.
+        let header = format!("authorization: Bearer {TOKEN}\r\n");
+        let answer = rest(&mut serving.say(&request(method, path, &header)).await).await;
+        assert!(answer.starts_with("HTTP/1.1 409 "), "{answer}");
+        assert!(answer.contains("belongs to no cluster"), "{answer}");
+    }
+}
+
+#[test]
+fn a_token_that_could_be_guessed_is_refused() {
+    let short = AdminToken::new("  0123456789abcde \n").expect_err("15 bytes");
+    assert!(matches!(short, AdminTokenError::TooShort(15)), "{short}");
+    assert!(!format!("{:?}", token()).contains("01234"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_in_a_file_is_made_once_and_for_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("data").join("admin-token");
+    AdminToken::kept_in(&path).expect("it is made");
+    let made = std::fs::read_to_string(&path).expect("it is there");
+    assert_eq!(made.trim().len(), 64, "{made}");
+    let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    AdminToken::kept_in(&path).expect("it is read");
+    assert_eq!(std::fs::read_to_string(&path).expect("it is there"), made);
+    std::fs::write(&path, "short").expect("it is written");
+    let why = AdminToken::kept_in(&path).expect_err("it is too short").to_string();
+    assert!(why.contains("16 at least"), "{why}");
+    let nowhere = AdminToken::kept_in(dir.path()).expect_err("a directory").to_string();
+    assert!(nowhere.contains(&*dir.path().display().to_string()), "{nowhere}");
+}

@@ -1,0 +1,112 @@
+//! What an operator does with a cluster that runs: looks at its members, and changes them.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use comfy_table::{Table, presets};
+use hyper::StatusCode;
+use order_cluster::client::{Answer, Call, Client};
+use order_cluster::fleet::Status;
+use serde::Deserialize;
+
+/// The file in a node's directory that holds its token.
+pub(crate) const TOKEN_FILE: &str = "admin-token";
+
+/// What is asked of the members.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Asked {
+    /// Show them; what is done if nothing is said.
+    List,
+    /// Give a learner its vote, once it has caught up.
+    Promote { name: String },
+    /// Take a member out, dead or alive. Start it again with an empty directory to have it back.
+    Remove { name: String },
+    /// Have a member lead.
+    Lead { name: String },
+}
+
+/// Something to be done at one node of a cluster.
+pub(crate) struct Operation {
+    /// Where the node is: `http://localhost:5001`.
+    pub(crate) at: String,
+    /// Its directory, where its token is if the environment has none.
+    pub(crate) dir: PathBuf,
+    pub(crate) asked: Asked,
+}
+
+pub(crate) async fn operate(operation: Operation) -> Result<ExitCode, Box<dyn Error>> {
+    let Operation { at, dir, asked } = operation;
+    let mut client = Client::new(resolve(&at).await?).patience(std::time::Duration::from_secs(60));
+    let call = match &asked {
+        Asked::List => return list(&at, &mut client).await,
+        Asked::Promote { name } => Call::post(format!("/cluster/members/{name}/promote"), &()),
+        Asked::Lead { name } => Call::post(format!("/cluster/members/{name}/lead"), &()),
+        Asked::Remove { name } => Call::delete(format!("/cluster/members/{name}")),
+    };
+    let call = call.header("authorization", format!("Bearer {}", token(&dir)?));
+    let answer = client.send(&call).await.map_err(|error| format!("{at}: {error}"))?;
+    if answer.status != StatusCode::NO_CONTENT {
+        return Err(refusal(&answer).into());
+    }
+    list(&at, &mut client).await
+}
+
+/// The token of the node in `dir`, unless the environment has one.
+fn token(dir: &Path) -> Result<String, String> {
+    if let Ok(token) = std::env::var("ADMIN_TOKEN") {
+        return Ok(token);
+    }
+    let path = dir.join(TOKEN_FILE);
+    let token = std::fs::read_to_string(&path).map_err(|error| {
+        format!(
+            "{}: {error}\na node keeps its token there: run this on its machine with its DATA_DIR, \
+             or set ADMIN_TOKEN",
+            path.display()
+        )
+    })?;
+    Ok(token.trim().to_owned())
+}
+
+async fn resolve(at: &str) -> Result<Vec<SocketAddr>, String> {
+    let host = at.strip_prefix("http://").unwrap_or(at).trim_end_matches('/');
+    let found = tokio::net::lookup_host(host).await;
+    let found: Vec<_> = found
+        .map_err(|error| format!("{at}: {error}; give an address such as http://localhost:5001"))?
+        .filter(SocketAddr::is_ipv4)
+        .collect();
+    if found.is_empty() { Err(format!("{at} has no address")) } else { Ok(found) }
+}
+
+async fn list(at: &str, client: &mut Client) -> Result<ExitCode, Box<dyn Error>> {
+    let answer = client.send(&Call::get("/cluster/status")).await;
+    let answer = answer.map_err(|error| format!("{at}: {error}"))?;
+    let status: Status = answer.json().ok_or_else(|| refusal(&answer))?;
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["member", "endpoint", "role", "status"]);
+    for member in status.members {
+        let role = match (member.is_leader, member.has_vote) {
+            (true, _) => "leader",
+            (_, true) => "voter",
+            (_, false) => "learner",
+        };
+        table.add_row([&*member.id, &member.endpoint.unwrap_or_default(), role, &member.status]);
+    }
+    writeln!(io::stdout(), "{table}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Why a node did not do it, in words.
+fn refusal(answer: &Answer) -> String {
+    #[derive(Deserialize)]
+    struct Problem {
+        detail: String,
+    }
+    match answer.json::<Problem>() {
+        Some(problem) => problem.detail,
+        None => format!("the node answered {}", answer.status),
+    }
+}
