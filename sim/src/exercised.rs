@@ -94,6 +94,8 @@ pub struct ClusterExercised {
     pub flipped_bits: u64,
     /// Parts of a history that another node mended.
     pub mended: u64,
+    /// Members that were taken out and came back with an empty disk.
+    pub replaced: u64,
 }
 
 impl Exercised {
@@ -140,6 +142,7 @@ impl Exercised {
             ("states taken over", cluster.taken_over),
             ("flipped bits", cluster.flipped_bits),
             ("mended histories", cluster.mended),
+            ("replaced members", cluster.replaced),
         ];
         let alone = [("starts on a purged log", self.from_purged_log)];
         let is_cluster = cluster != ClusterExercised::default();
@@ -247,6 +250,7 @@ impl AddAssign for ClusterExercised {
             taken_over,
             flipped_bits,
             mended,
+            replaced,
         } = other;
         self.forwarded += forwarded;
         self.leaders += leaders;
@@ -261,5 +265,6 @@ impl AddAssign for ClusterExercised {
         self.taken_over += taken_over;
         self.flipped_bits += flipped_bits;
         self.mended += mended;
+        self.replaced += replaced;
     }
 }

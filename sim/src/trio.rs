@@ -7,6 +7,7 @@
 //! that every node shows everything that was acknowledged, once.
 
 mod nemesis;
+mod replacing;
 mod site;
 mod watch;
 
@@ -105,6 +106,15 @@ impl Trio {
             self.ledger.lock().exercised += exercised;
         }
         nemesis.end().await;
+        let replaced = async {
+            while !nemesis.replace().await {
+                self.host.sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if timeout(&*self.host, SERVE_WAIT, replaced).await.is_err() {
+            let what = format!("a member is not replaced after {SERVE_WAIT:?}");
+            return Err(Violation::NotServing(what));
+        }
         self.ledger.verdict()?;
         self.settle().await?;
         self.audit().await?;

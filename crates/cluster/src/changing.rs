@@ -23,7 +23,7 @@ use openraft::metrics::RaftMetrics;
 use self::messages::Stepped;
 use crate::hand_over::{HandOver, is_reachable};
 use crate::joining::{lag, leader_elsewhere};
-use crate::{CallError, NodeId, Peer, Peers, Raft, Serve, Topic, TypeConfig};
+use crate::{CallError, NodeId, Peer, Peers, Raft, RaftLog, Serve, Topic, TypeConfig};
 
 /// How long the leader may take for one step.
 const STEP_WAIT: Duration = Duration::from_secs(5);
@@ -267,6 +267,30 @@ impl Changing {
             Ok(_) => tracing::info!("a change of the membership was finished"),
             Err(error) => tracing::debug!(%error, "a change of the membership is under way"),
         }
+    }
+}
+
+impl RaftLog {
+    /// What changes the membership at this node.
+    pub(crate) fn changing(&self) -> Changing {
+        let peers = Arc::clone(&self.peers);
+        Changing::new(self.raft.clone(), peers, self.options.answer_timeout)
+    }
+
+    /// Changes who belongs to the cluster, or leads it; whichever node this is, the leader does it.
+    ///
+    /// # Errors
+    /// See [`ChangeError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves open whether the change is made; asked again, it goes on.
+    pub async fn change(
+        &self,
+        host: &dyn Host,
+        change: &Change,
+        within: Duration,
+    ) -> Result<(), ChangeError> {
+        self.changing().make(host, change, within).await
     }
 }
 

@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use catga_core::{Fault, FaultCode};
@@ -18,7 +17,6 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::answers::{self, Next};
 use crate::batch::log_index;
-use crate::changing::Changing;
 use crate::config::raft_config;
 use crate::mending::Mender;
 use crate::reads::{RETRY_AFTER, Reads};
@@ -27,8 +25,7 @@ use crate::shipping::{self, SnapshotShipping};
 use crate::starting::{EndOnDrop, Started, start};
 use crate::tenure::Tenure;
 use crate::{
-    Change, ChangeError, Entry, Ground, Machine, Node, NodeId, Options, Peers, Raft, Rt, Serve,
-    Store, Tasks, TypeConfig,
+    Entry, Ground, Machine, Node, NodeId, Options, Peers, Raft, Rt, Serve, Store, Tasks, TypeConfig,
 };
 
 /// A log that Raft orders, on one of its nodes.
@@ -236,28 +233,6 @@ impl RaftLog {
                 return failure(&self.raft);
             }
         }
-    }
-
-    /// What changes the membership at this node.
-    pub(crate) fn changing(&self) -> Changing {
-        let peers = Arc::clone(&self.peers);
-        Changing::new(self.raft.clone(), peers, self.options.answer_timeout)
-    }
-
-    /// Changes who belongs to the cluster, or leads it; whichever node this is, the leader does it.
-    ///
-    /// # Errors
-    /// See [`ChangeError`].
-    ///
-    /// # Cancel safety
-    /// Dropping the future leaves open whether the change is made; asked again, it goes on.
-    pub async fn change(
-        &self,
-        host: &dyn Host,
-        change: &Change,
-        within: Duration,
-    ) -> Result<(), ChangeError> {
-        self.changing().make(host, change, within).await
     }
 
     /// One attempt of an append, until it is answered or there is reason to doubt it.

@@ -1,11 +1,10 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use axum::routing::get;
 use axum::{Json, Router};
 use catga_runtime::{Node, NodeState};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::leaving::Leaving;
 
 /// The cluster as one node sees it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -70,9 +69,9 @@ pub(crate) struct Journal {
     hash: String,
 }
 
-pub(crate) fn router(node: &Node, draining: &Arc<AtomicBool>) -> Router {
-    let (node, draining) = (node.clone(), draining.clone());
-    let look = async move || Json(status(&node, draining.load(Ordering::Acquire)));
+pub(crate) fn router(node: &Node, leaving: &Leaving) -> Router {
+    let (node, leaving) = (node.clone(), leaving.clone());
+    let look = async move || Json(status(&node, leaving.is_draining()));
     Router::new().route("/cluster/status", get(look))
 }
 

@@ -5,6 +5,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
 use catga_host::{Connection, Host, Listener};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -119,6 +122,15 @@ impl Connections {
         self.draining.send_replace(true);
         self.ended().await;
     }
+}
+
+/// Makes an answer the last one of its connection, so that the client makes another one, to whoever
+/// takes it then: closed under it, a connection could take a request with it.
+pub(crate) fn last(mut response: Response) -> Response {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::Request;
+use axum::middleware::map_response;
 use axum::response::Response;
 use catga_core::{Fault, FaultCode};
 use catga_host::{BoxFuture, Connection, Host, Listener};
@@ -13,16 +14,16 @@ use tokio::sync::oneshot;
 use crate::connections::{Connections, HEADER_WAIT};
 use crate::observer::{new_trace, trace_of};
 use crate::problem::Problem;
-use crate::{health, upgrade};
+use crate::{connections, health, upgrade};
 
 /// The port of a node that is starting.
 ///
 /// A node starts once a quorum of its peers has met, so they must reach it before it serves. They
 /// do so here, by the upgrade that they use later as well: at `/catga/peer`. Probes hear that the
 /// node lives and is not ready; everything else hears that it is starting. A
-/// [`Server`](crate::Server) takes the listener over, and the port stays the same; links and
-/// requests that are under way go on, and connections that wait for a request end. Dropped, it
-/// stops accepting in the same way.
+/// [`Server`](crate::Server) takes the listener over, and the port stays the same; links go on,
+/// and whoever had come before is answered as before, once. Dropped, it stops accepting in the same
+/// way.
 pub struct Entrance {
     address: SocketAddr,
     /// Where to send the way back for the listener. None once it was taken; if it is dropped, so
@@ -53,7 +54,8 @@ impl Entrance {
                 },
                 () = connections.accept_from(&listener) => {}
             }
-            // With `connections` end those that are kept alive.
+            // None is kept for a second request, and who has come is answered.
+            connections.ended().await;
         };
         // It ends when the listener is taken, or with the entrance.
         drop(host.spawn("entrance", Box::pin(accepting)));
@@ -88,6 +90,7 @@ fn router(host: &Arc<dyn Host>, peers: upgrade::Peers) -> Router {
         .merge(upgrade::router(host, peers))
         .fallback(async move |request: Request| starting(&*nowhere, &request))
         .method_not_allowed_fallback(async move |request: Request| starting(&*otherwise, &request))
+        .layer(map_response(async |response| connections::last(response)))
 }
 
 fn starting(host: &dyn Host, request: &Request) -> Response {

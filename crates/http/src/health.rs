@@ -1,11 +1,10 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use catga_runtime::{Node, NodeState};
 use serde::Serialize;
+
+use crate::leaving::Leaving;
 
 /// How the node is, for people and probes.
 #[derive(Debug, Serialize)]
@@ -33,12 +32,12 @@ enum Status {
 struct Probed {
     node: Node,
     version: String,
-    draining: Arc<AtomicBool>,
+    leaving: Leaving,
 }
 
 /// `/health` says everything; the probes of orchestrators each ask one thing.
-pub(crate) fn router(node: &Node, version: String, draining: &Arc<AtomicBool>) -> Router {
-    let probed = Probed { node: node.clone(), version, draining: draining.clone() };
+pub(crate) fn router(node: &Node, version: String, leaving: &Leaving) -> Router {
+    let probed = Probed { node: node.clone(), version, leaving: leaving.clone() };
     let (ready, started, alive) = (probed.clone(), probed.clone(), probed.clone());
     Router::new()
         .route("/health", get(async move || probed.health()))
@@ -89,7 +88,7 @@ impl Probed {
     fn not_ready(&self) -> Vec<String> {
         let mut reasons = self.node.health().not_ready;
         // The server drains first, so that nobody sends here what the node would refuse.
-        if reasons.is_empty() && self.draining.load(Ordering::Acquire) {
+        if reasons.is_empty() && self.leaving.is_draining() {
             reasons.push("the node is draining".to_owned());
         }
         reasons

@@ -55,6 +55,7 @@ mod connections;
 mod entrance;
 mod from_env;
 mod head_timer;
+mod leaving;
 mod serve_error;
 mod server;
 mod stop;

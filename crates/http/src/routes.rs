@@ -1,26 +1,23 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{from_fn_with_state, map_response_with_state};
-use axum::response::Response;
 use axum::routing::MethodRouter;
 use catga_host::BoxFuture;
 use catga_runtime::Node;
 use utoipa::ToSchema;
 
 use crate::endpoint::Endpoint;
+use crate::leaving::{Door, Leaving};
 use crate::observer::{Observer, observe};
 use crate::operation::{Operation, path_params};
 use crate::{
-    AdminToken, Route, RoutesError, admin, cluster_status, document, health, metrics_page, swagger,
-    unmatched, upgrade,
+    AdminToken, Route, RoutesError, admin, cluster_status, document, health, leaving, metrics_page,
+    swagger, unmatched, upgrade,
 };
 
 /// Which message stands at which path: the whole of a service's HTTP interface.
@@ -66,13 +63,13 @@ pub(crate) struct Settings {
     pub(crate) body_wait: Duration,
     /// What operators show to change the cluster; without it nobody can.
     pub(crate) admin: Option<AdminToken>,
-    /// True once the server has begun to drain.
-    pub(crate) draining: Arc<AtomicBool>,
+    /// How far the server is on its way out.
+    pub(crate) leaving: Leaving,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { body_wait: Duration::from_secs(30), admin: None, draining: Arc::default() }
+        Self { body_wait: Duration::from_secs(30), admin: None, leaving: Leaving::default() }
     }
 }
 
@@ -144,11 +141,14 @@ impl Routes {
         for Registered { operation, mount } in self.routes {
             messages = messages.route(&operation.path, mount(&observer, settings));
         }
+        let door = Door { leaving: settings.leaving.clone(), observer: observer.clone() };
+        let messages = messages.layer(from_fn_with_state(door.clone(), leaving::let_in));
         let others = self
             .others
             .with_state(node.clone())
-            .merge(health::router(&node, self.version, &settings.draining))
-            .merge(cluster_status::router(&node, &settings.draining))
+            .layer(from_fn_with_state(door, leaving::let_in))
+            .merge(health::router(&node, self.version, &settings.leaving))
+            .merge(cluster_status::router(&node, &settings.leaving))
             .merge(metrics_page::router(&node))
             .merge(swagger::router(document));
         let others = match &settings.admin {
@@ -169,20 +169,8 @@ impl Routes {
             all = all.merge(upgrade::router(&host, Arc::new(take)));
         }
         let all = unmatched::answered(all, &observer);
-        Ok(all.layer(map_response_with_state(settings.draining.clone(), last_if_draining)))
+        Ok(all.layer(map_response_with_state(settings.leaving.clone(), leaving::last)))
     }
-}
-
-/// Asks a client to use another connection, and so another node, once this one drains: closed
-/// under it, a connection could take a request with it.
-async fn last_if_draining(
-    State(draining): State<Arc<AtomicBool>>,
-    mut response: Response,
-) -> Response {
-    if draining.load(Ordering::Relaxed) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }
 
 /// Everything that does not fit together.

@@ -1,18 +1,15 @@
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use catga_host::{BoxFuture, Listener, timeout};
 use catga_runtime::Node;
 
 use crate::connections::{Connections, HEADER_WAIT};
+use crate::leaving::Leaving;
 use crate::routes::Settings;
 use crate::stop::Stop;
 use crate::{AdminToken, Routes, ServeError, from_env};
-
-/// How long a draining server waits for the request of a connection that it has just taken.
-const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// Serves `routes` until the process is asked to stop, then drains the node and returns.
 ///
@@ -92,9 +89,11 @@ impl Server {
         self
     }
 
-    /// How long a draining server still takes connections, so that whoever balances the load can
-    /// see that it is not ready: half a second. A member of a cluster stays for as long again when
-    /// it has finished, so that others which drain at the same time can finish too.
+    /// How long a draining server still serves, so that whoever balances the load can see that it is
+    /// not ready: half a second. For as long again it tells whoever still comes to ask another node,
+    /// so that nobody is lost who connects while it stops listening. A member of a cluster stays for
+    /// as long once more when it has finished, so that others which drain at the same time can finish
+    /// too.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
@@ -108,7 +107,7 @@ impl Server {
 
     /// Serves until it is asked to stop. Then, in this order: it says that it is not ready, goes
     /// on for the [`grace`](Self::grace) and asks whoever it answers to come by another connection,
-    /// stops accepting, finishes the requests under way, waits
+    /// sends callers elsewhere for as long, stops accepting, finishes the requests under way, waits
     /// for other members that may do so too, and shuts the node down. It waits for requests as long as the node's `drain_wait` says.
     ///
     /// # Errors
@@ -138,10 +137,10 @@ impl Server {
                 return Err(ServeError::Node(fault));
             }
         }
-        settings.draining.store(true, Ordering::Release);
+        settings.leaving.drain();
         tracing::info!(node = %node.name(), "draining; a second signal ends at once");
         tokio::select! {
-            () = drain(&node, listener, &connections, grace) => Ok(()),
+            () = drain(&node, listener, &connections, &settings.leaving, grace) => Ok(()),
             () = stop.asked() => Err(ServeError::Forced),
         }
     }
@@ -165,22 +164,28 @@ async fn listen(
     Ok((listener, local))
 }
 
-async fn drain(node: &Node, listener: Listener, connections: &Connections, grace: Duration) {
-    tokio::select! {
-        () = connections.accept_from(&listener) => {}
-        () = node.host().sleep(grace) => {}
-    }
+async fn drain(
+    node: &Node,
+    listener: Listener,
+    connections: &Connections,
+    leaving: &Leaving,
+    grace: Duration,
+) {
+    let host = &**node.host();
+    let _ = timeout(host, grace, connections.accept_from(&listener)).await;
+    leaving.turn_away();
+    let _ = timeout(host, grace, connections.accept_from(&listener)).await;
     // Who has connected already is not sent away, and has a moment to say what it wants.
     connections.accept_waiting(&listener).await;
     drop(listener);
-    let _ = timeout(&**node.host(), grace.min(LAST_WORD), connections.ended()).await;
+    let _ = timeout(host, grace, connections.ended()).await;
     let wait = node.limits().drain_wait;
-    if timeout(&**node.host(), wait, connections.drain()).await.is_err() {
+    if timeout(host, wait, connections.drain()).await.is_err() {
         tracing::warn!(?wait, "requests are still under way; going on without them");
     }
     if node.cluster().status().members.len() > 1 {
         // Others may drain at the same time. What they finish needs a quorum, and so this node.
-        node.host().sleep(grace).await;
+        host.sleep(grace).await;
     }
     node.shutdown().await;
 }

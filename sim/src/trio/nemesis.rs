@@ -6,6 +6,7 @@ use catga_testkit::network::SimNetwork;
 use fastrand::Rng;
 
 use super::NODES;
+use super::replacing::Replacing;
 use super::site::Site;
 use crate::tuning::Tuning;
 use crate::{Exercised, Violation};
@@ -20,6 +21,8 @@ pub(super) struct Nemesis<'a> {
     calm: u64,
     /// Whose disk loses bits: only one, as the others must have what it lost.
     rotten: usize,
+    /// Who is being replaced, if somebody is.
+    replacing: Option<Replacing>,
     /// What is made good again, and when.
     mending: Vec<(Duration, Mend)>,
 }
@@ -48,7 +51,16 @@ impl<'a> Nemesis<'a> {
         network.set_latency(LATENCY);
         let mut dice = Rng::with_seed(seed);
         let (calm, rotten) = (dice.u64(100..1_000), dice.usize(..NODES));
-        Self { sites: Arc::clone(sites), network, tuning, dice, calm, rotten, mending: Vec::new() }
+        Self {
+            sites: Arc::clone(sites),
+            network,
+            tuning,
+            dice,
+            calm,
+            rotten,
+            replacing: None,
+            mending: Vec::new(),
+        }
     }
 
     /// How long it leaves everybody alone.
@@ -63,6 +75,7 @@ impl<'a> Nemesis<'a> {
         for (_, mend) in due {
             self.mend(mend).await;
         }
+        self.replace().await;
         for number in 0..NODES {
             if let Some(why) = self.sites[number].ended()? {
                 // As whoever runs it would: the process has ended, and is started again.
@@ -174,9 +187,37 @@ impl<'a> Nemesis<'a> {
                 let flipped = self.sites[self.rotten].flip_a_bit(&mut self.dice);
                 cluster.flipped_bits += u64::from(flipped);
             }
+            32 if self.replacing.is_none()
+                && (0..NODES).all(|number| self.sites[number].serves()) =>
+            {
+                // It is taken out alive, or dead, or dies meanwhile.
+                site.set_troubled(true);
+                if self.dice.bool() {
+                    cluster.leader_ends += u64::from(led);
+                    exercised.power_cuts += 1;
+                    site.end(true).await;
+                }
+                self.replacing = Some(Replacing::new(victim));
+            }
             _ => {}
         }
         Ok(exercised)
+    }
+
+    /// Goes on with the replacement of a node, if there is one; true if there is none any more.
+    pub(super) async fn replace(&mut self) -> bool {
+        let by = self.dice.usize(..NODES);
+        let Some(replacing) = &mut self.replacing else { return true };
+        if !replacing.is_out(&self.sites, by) {
+            return false;
+        }
+        let number = replacing.number;
+        self.replacing = None;
+        let site = &self.sites[number];
+        site.wipe().await;
+        site.set_troubled(false);
+        site.start(self.tuning);
+        true
     }
 
     /// Makes everything good again.
@@ -191,7 +232,7 @@ impl<'a> Nemesis<'a> {
             self.mend(Mend::Resume(number)).await;
             self.mend(Mend::Disk(number)).await;
             let ended = !matches!(self.sites[number].ended(), Ok(None));
-            if ended {
+            if ended && !self.is_replaced(number) {
                 self.sites[number].end(false).await;
                 self.sites[number].start(self.tuning);
             }
@@ -200,6 +241,8 @@ impl<'a> Nemesis<'a> {
 
     async fn mend(&mut self, mend: Mend) {
         match mend {
+            // Its data is of no use any more, or will not be in a moment.
+            Mend::Start(number) if self.is_replaced(number) => {}
             Mend::Start(number) => self.sites[number].start(self.tuning),
             Mend::Resume(number) => self.sites[number].host.resume(),
             Mend::Heal(from, to) => {
@@ -221,9 +264,13 @@ impl<'a> Nemesis<'a> {
                     site.end(false).await;
                     site.start(self.tuning);
                 }
-                site.set_troubled(false);
+                site.set_troubled(self.is_replaced(number));
             }
         }
+    }
+
+    fn is_replaced(&self, number: usize) -> bool {
+        self.replacing.as_ref().is_some_and(|replacing| replacing.number == number)
     }
 
     /// Somebody; half of the time the leader.

@@ -35,6 +35,8 @@ pub(super) struct Site {
     taken_over: AtomicU64,
     /// How often another node mended its history.
     mended: AtomicU64,
+    /// How often it came back with an empty disk.
+    replaced: AtomicU64,
 }
 
 #[derive(Default)]
@@ -69,6 +71,7 @@ impl Site {
             from_checkpoint: AtomicU64::new(0),
             taken_over: AtomicU64::new(0),
             mended: AtomicU64::new(0),
+            replaced: AtomicU64::new(0),
         }
     }
 
@@ -186,6 +189,18 @@ impl Site {
         lock(&self.life).node.is_some()
     }
 
+    /// The node, if it serves.
+    pub(super) fn node(&self) -> Option<Node> {
+        lock(&self.life).node.clone()
+    }
+
+    /// Ends the process if it runs, and gives the machine an empty disk.
+    pub(super) async fn wipe(&self) {
+        self.end(false).await;
+        self.host.disk().wipe();
+        self.replaced.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn journal(&self) -> Option<Arc<dyn Journal>> {
         lock(&self.life).journal.clone()
     }
@@ -227,6 +242,7 @@ impl Site {
         self.note_life();
         exercised.from_checkpoint += self.from_checkpoint.load(Ordering::Relaxed);
         exercised.cluster.taken_over += self.taken_over.load(Ordering::Relaxed);
+        exercised.cluster.replaced += self.replaced.load(Ordering::Relaxed);
         exercised.cluster.mended += self.mended.load(Ordering::Relaxed);
         exercised.cluster.forwarded += self.forwarded.load(Ordering::Relaxed);
     }

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::peers::{Link, Starting};
 use crate::shop::{Running, node, routes};
-use crate::stream::{answer, rest};
+use crate::stream::rest;
 use crate::wait::wait_until;
 
 /// What `address` answers to a request line, whole.
@@ -89,13 +89,15 @@ async fn a_link_from_before_the_start_lasts_until_the_node_has_handed_over() {
     let mut early = Link::dial(at).await;
     let mut kept = TcpStream::connect(at).await.expect("it listens");
     kept.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it takes bytes");
-    answer(&mut kept).await;
+    assert!(rest(&mut kept).await.contains("connection: close"), "it serves somebody else then");
+    let mut fresh = TcpStream::connect(at).await.expect("it listens");
     let (node, peers) = starting.meet().await;
     assert!(ask(at, "GET /readyz").await.contains("the node is starting"), "nobody serves it yet");
 
     let (stop, ended) = serve(&node, |server| server).await;
     assert_eq!(served_at(&node), at, "the port is the same");
-    rest(&mut kept).await;
+    fresh.write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it takes bytes");
+    assert!(rest(&mut fresh).await.contains("the node is starting"), "who has come is answered");
     assert!(ask(at, "GET /readyz").await.starts_with("HTTP/1.1 200 "));
     assert!(ask(at, "GET /customers/7/orders").await.starts_with("HTTP/1.1 200 "));
     early.echoes().await;

@@ -48,7 +48,7 @@ async fn cluster_status_shows_a_single_process_as_its_own_leader() {
             "status": "leader",
             "members": [{
                 "id": "node1", "endpoint": "http://localhost:5001", "status": "available",
-                "isLeader": true,
+                "isLeader": true, "hasVote": true,
             }],
             "durability": {"log": "memory", "survives": "nothing"},
             "journal": {"position": position.to_string(), "hash": format!("{hash:016x}")},

@@ -13,7 +13,7 @@ use super::crash::{Lost, sectors};
 use super::fault::{Call, Faults};
 use super::paths::dir_of;
 use super::recording::Recording;
-use super::state::State;
+use super::state::{Image, State};
 use super::syncing::UnderWay;
 use crate::Trace;
 
@@ -183,6 +183,18 @@ impl Platter {
             let found = self.state.after_crash(lost, &mut self.random, &mut self.counts);
             self.perform(Change::Crashed(Box::new(found)));
         }
+    }
+
+    /// Another disk is in its place, with nothing on it.
+    pub(super) fn wipe(&mut self) {
+        self.settle_syncs();
+        self.life += 1;
+        self.open.clear();
+        self.locks.clear();
+        self.trace.note("wiped");
+        let State { seq, next_file, .. } = self.state;
+        let empty = State::at_rest(seq, next_file, Image::default());
+        self.perform(Change::Crashed(Box::new(empty)));
     }
 
     /// Lets go of the files that have neither a name nor somebody who has them open.

@@ -81,6 +81,12 @@ impl SimDisk {
         self.lock().stop(lost);
     }
 
+    /// Puts an empty disk in its place. What was open is dead; the process that used it should have
+    /// ended.
+    pub fn wipe(&self) {
+        self.lock().wipe();
+    }
+
     /// From now on it has so many bytes, be they taken or free.
     pub fn set_capacity(&self, bytes: u64) {
         self.lock().capacity_bytes = bytes;

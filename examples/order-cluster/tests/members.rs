@@ -1,0 +1,122 @@
+//! Members come and go by the command line of the service, while it serves.
+
+use std::process::Command;
+use std::time::Duration;
+
+use order_cluster::client::{Call, Client};
+use order_cluster::fleet::{Server, ServerOptions, Servers, Status};
+use order_cluster::messages::CreateOrder;
+use order_cluster::trial::agree;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_order-cluster");
+
+/// What `members` says with `words`, asked of a node with its own token; an error if it fails.
+fn members(server: &Server, words: &[&str]) -> Result<String, String> {
+    let output = Command::new(PROGRAM)
+        .args(["members", "--at", &format!("http://{}", server.address())])
+        .args(words)
+        .env("DATA_DIR", &server.options().dir)
+        .env_remove("ADMIN_TOKEN")
+        .output()
+        .expect("it runs");
+    match output.status.success() {
+        true => Ok(String::from_utf8(output.stdout).expect("a text")),
+        false => Err(String::from_utf8(output.stderr).expect("a text")),
+    }
+}
+
+async fn order(server: &Server, key: &str) {
+    let (product_id, customer_id) = ("PROD-001".to_owned(), "ann".to_owned());
+    let order = CreateOrder { product_id, quantity: 1, customer_id };
+    let call = Call::post("/orders", &order).keyed(key);
+    let answer = Client::new(vec![server.address()]).send(&call).await.expect("it answers");
+    assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+/// Waits until the node says of the cluster what is wanted.
+async fn until(server: &Server, what: &str, holds: impl Fn(&Status) -> bool) {
+    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+        while !server.status().await.as_ref().is_some_and(&holds) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.unwrap_or_else(|_| panic!("waited in vain until {what}"));
+}
+
+fn voters(status: &Status) -> usize {
+    status.members.iter().filter(|member| member.has_vote).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lost_its_disk_is_replaced_by_the_command_line() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut servers =
+        Servers::start(ServerOptions::cluster(PROGRAM, dir.path())).await.expect("it starts");
+    order(&servers.all()[0], "a-1").await;
+    let (leader, _) = servers.leader().await.expect("one leads");
+    let other = (leader + 1) % 3;
+
+    let said = members(&servers.all()[0], &[]).expect("they are listed");
+    assert_eq!(said.matches("available").count(), 3, "{said}");
+    assert_eq!((said.matches("leader").count(), said.matches("voter").count()), (1, 2), "{said}");
+
+    // The leader's disk is lost, all of it.
+    let name = format!("node{}", leader + 1);
+    servers.one(leader).kill().expect("it is killed");
+    std::fs::remove_dir_all(&servers.all()[leader].options().dir).expect("it is removed");
+    order(&servers.all()[other], "a-2").await;
+    servers.one(leader).spawn().expect("it starts");
+    let (status, log) = servers.one(leader).until_ended().await.expect("it ends");
+    assert!(!status.success() && log.contains("may not vote again"), "{log}");
+
+    let said = members(&servers.all()[other], &["remove", &name]).expect("it is removed");
+    assert!(!said.contains(&name), "{said}");
+    order(&servers.all()[other], "a-3").await;
+    std::fs::remove_dir_all(&servers.all()[leader].options().dir).expect("it is removed");
+    servers.one(leader).spawn().expect("it starts");
+    servers.one(leader).until_ready().await.expect("it joins");
+    until(&servers.all()[other], "it votes", |status| voters(status) == 3).await;
+
+    // It is one of them: it can lead, and has what it had not seen.
+    members(&servers.all()[other], &["lead", &name]).expect("it leads");
+    until(&servers.all()[other], "it leads", |status| status.leader_id.as_ref() == Some(&name))
+        .await;
+    order(&servers.all()[leader], "a-4").await;
+    let findings = agree(&servers).await;
+    assert!(findings.is_empty(), "{findings}");
+
+    // A node that runs ends when it is removed, and says why.
+    members(&servers.all()[other], &["remove", &name]).expect("it is removed");
+    let (status, log) = servers.one(leader).until_ended().await.expect("it ends");
+    assert!(!status.success() && log.contains("was removed from the cluster"), "{log}");
+    order(&servers.all()[other], "a-5").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_done_is_said_with_what_to_do() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let servers =
+        Servers::start(ServerOptions::cluster(PROGRAM, dir.path())).await.expect("it starts");
+    let [one, two, _] = servers.all() else { panic!("three were started") };
+
+    let why = members(one, &["remove", "node9"]).expect_err("there is none");
+    assert!(why.contains("node9") && why.contains("node1, node2, node3"), "{why}");
+
+    // The token of another node is none of this one's.
+    let elsewhere = Command::new(PROGRAM)
+        .args(["members", "--at", &format!("http://{}", one.address()), "remove", "node3"])
+        .env("DATA_DIR", &two.options().dir)
+        .output()
+        .expect("it runs");
+    let why = String::from_utf8_lossy(&elsewhere.stderr).into_owned();
+    assert!(!elsewhere.status.success() && why.contains("not the token of this node"), "{why}");
+
+    let nowhere = Command::new(PROGRAM)
+        .args(["members", "--at", &format!("http://{}", one.address()), "promote", "node3"])
+        .env("DATA_DIR", dir.path().join("none"))
+        .output()
+        .expect("it runs");
+    let why = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    assert!(why.contains("admin-token") && why.contains("ADMIN_TOKEN"), "{why}");
+    until(one, "all are there", |status| voters(status) == 3).await;
+}
