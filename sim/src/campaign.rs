@@ -2,13 +2,14 @@
 //! its own.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, bail};
-use catga_sim::{Exercised, Planted, Run};
+use catga_sim::{Exercised, Run};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,7 @@ use crate::Options;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Told {
     exercised: Exercised,
-    violation: Option<String>,
+    pub(crate) violation: Option<String>,
 }
 
 impl From<Run> for Told {
@@ -28,29 +29,12 @@ impl From<Run> for Told {
     }
 }
 
-/// The name of a bug on the command line.
-pub(crate) fn name_of(bug: Planted) -> &'static str {
-    match bug {
-        Planted::AckBeforeSync => "ack-before-sync",
-        Planted::VoteAroundAppends => "vote-around-appends",
-        Planted::TornTailAccepted => "torn-tail-accepted",
-        Planted::CheckpointNotSynced => "checkpoint-not-synced",
-        Planted::AckBeforeQuorum => "ack-before-quorum",
-        Planted::LeaderRestore => "leader-restore",
-        Planted::ReadIndexUnconfirmed => "read-index-unconfirmed",
-        _ => "unnamed",
-    }
-}
-
 /// Runs the seeds on all cores.
 ///
 /// # Errors
 /// When a promise was not kept, or something that a campaign is for never happened.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let jobs = match options.jobs {
-        Some(jobs) => jobs.max(1),
-        None => std::thread::available_parallelism()?.get(),
-    };
+    let jobs = jobs(options)?;
     let next = AtomicU64::new(options.from);
     let end = options.from.saturating_add(options.seeds);
     let total = Mutex::new(Exercised::default());
@@ -96,9 +80,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     match (failed.len(), options.bug) {
         (0, None) => check_coverage(total, options),
-        (0, Some(bug)) => bail!("no seed caught {}", name_of(bug)),
+        (0, Some(bug)) => bail!("no seed caught {}", bug.name()),
         (caught, Some(bug)) => {
-            println!("{} of {} seeds caught {}", caught, options.seeds, name_of(bug));
+            println!("{} of {} seeds caught {}", caught, options.seeds, bug.name());
             Ok(())
         }
         (violations, None) => bail!("{violations} of {} seeds failed", options.seeds),
@@ -116,17 +100,58 @@ fn check_coverage(total: Exercised, options: &Options) -> Result<()> {
 }
 
 fn again(seed: u64, options: &Options) -> String {
-    let bug = options.bug.map_or_else(String::new, |bug| format!(" --bug {}", name_of(bug)));
+    let bug = options.bug.map_or_else(String::new, |bug| format!(" --bug {}", bug.name()));
     let (nodes, ticks) = (options.nodes, options.ticks);
     format!("cargo xtask sim --nodes {nodes} --seed {seed} --ticks {ticks}{bug} --lines")
 }
 
-fn one(seed: u64, options: &Options) -> Result<Told> {
+/// The lowest of `seeds` for which `look` finds something, and what that is: on all cores.
+///
+/// # Errors
+/// When the machine does not say how many it has.
+pub(crate) fn within<T: Send>(
+    options: &Options,
+    seeds: RangeInclusive<u64>,
+    look: impl Fn(u64) -> Option<T> + Sync,
+) -> Result<Option<(u64, T)>> {
+    let (next, end) = (AtomicU64::new(*seeds.start()), *seeds.end());
+    let found = Mutex::new(None::<(u64, T)>);
+    let jobs = jobs(options)?;
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let is_found = found.lock().expect("no holder panics").is_some();
+                    if seed > end || is_found {
+                        return;
+                    }
+                    if let Some(it) = look(seed) {
+                        let mut found = found.lock().expect("no holder panics");
+                        if found.as_ref().is_none_or(|(other, _)| seed < *other) {
+                            *found = Some((seed, it));
+                        }
+                    }
+                }
+            });
+        }
+    });
+    Ok(found.into_inner().expect("no holder panics"))
+}
+
+fn jobs(options: &Options) -> Result<usize> {
+    match options.jobs {
+        Some(jobs) => Ok(jobs.max(1)),
+        None => Ok(std::thread::available_parallelism()?.get()),
+    }
+}
+
+pub(crate) fn one(seed: u64, options: &Options) -> Result<Told> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--nodes", &options.nodes.to_string()]);
     command.args(["--json", "--seed", &seed.to_string(), "--ticks", &options.ticks.to_string()]);
     if let Some(bug) = options.bug {
-        command.args(["--bug", name_of(bug)]);
+        command.args(["--bug", bug.name()]);
     }
     let output = command.stdin(Stdio::null()).output()?;
     if !output.status.success() {

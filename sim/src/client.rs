@@ -124,6 +124,16 @@ impl Client {
         Err(Violation::NotServing(format!("{} is not answered: {:?}", self.name, self.pending)))
     }
 
+    /// Places an order, or asks again for the one that is not answered yet; true if it is.
+    pub(crate) async fn place_one(&mut self, node: &impl Reach) -> Result<bool, Violation> {
+        let (action, sent) = self.pending.pop_front().unwrap_or_else(|| {
+            self.placed += 1;
+            (Action::Create(format!("{}-{}", self.name, self.placed)), 0)
+        });
+        self.act(node, action, sent).await?;
+        Ok(self.pending.is_empty())
+    }
+
     /// Does the next thing that a client does.
     pub(crate) async fn step(&mut self, node: &impl Reach) -> Result<(), Violation> {
         if let Some((action, sent)) = self.pending.pop_front() {

@@ -94,6 +94,12 @@ pub struct ClusterExercised {
     pub flipped_bits: u64,
     /// Parts of a history that another node mended.
     pub mended: u64,
+    /// Times when all links were cut one after the other, and healed in another order.
+    pub swizzles: u64,
+    /// Links that came and went.
+    pub flaps: u64,
+    /// Times when two nodes had to serve while nobody helped the third.
+    pub cores: u64,
     /// Members that were taken out and came back with an empty disk.
     pub replaced: u64,
 }
@@ -142,6 +148,9 @@ impl Exercised {
             ("states taken over", cluster.taken_over),
             ("flipped bits", cluster.flipped_bits),
             ("mended histories", cluster.mended),
+            ("swizzled links", cluster.swizzles),
+            ("flapping links", cluster.flaps),
+            ("cores that served", cluster.cores),
             ("replaced members", cluster.replaced),
         ];
         let alone = [("starts on a purged log", self.from_purged_log)];
@@ -250,6 +259,9 @@ impl AddAssign for ClusterExercised {
             taken_over,
             flipped_bits,
             mended,
+            swizzles,
+            flaps,
+            cores,
             replaced,
         } = other;
         self.forwarded += forwarded;
@@ -265,6 +277,9 @@ impl AddAssign for ClusterExercised {
         self.taken_over += taken_over;
         self.flipped_bits += flipped_bits;
         self.mended += mended;
+        self.swizzles += swizzles;
+        self.flaps += flaps;
+        self.cores += cores;
         self.replaced += replaced;
     }
 }

@@ -5,13 +5,14 @@
 #![allow(clippy::print_stdout, reason = "what came of the runs is what this prints")]
 
 mod campaign;
+mod catching;
 
 use anyhow::Result;
 use catga_sim::{Nodes, Plan, Planted, run};
 use clap::Parser;
 
 /// Runs simulated nodes.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 pub(crate) struct Options {
     /// How many seeds to run
     #[arg(long, default_value_t = 100)]
@@ -28,10 +29,13 @@ pub(crate) struct Options {
     /// How many at once; as many as there are cores if nothing is said
     #[arg(long)]
     jobs: Option<usize>,
-    /// A bug on purpose: ack-before-sync, vote-around-appends, torn-tail-accepted,
-    /// checkpoint-not-synced
+    /// A bug on purpose, such as ack-before-quorum; an unknown name shows all
     #[arg(long, value_parser = bug)]
     bug: Option<Planted>,
+    /// Makes each known bug on purpose, looks for the first seed that catches it, and writes what it
+    /// took to this file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "from"])]
+    planted: Option<std::path::PathBuf>,
     /// Adds what the runs went through to the counts in this file
     #[arg(long)]
     counts: Option<std::path::PathBuf>,
@@ -55,15 +59,18 @@ fn nodes(text: &str) -> Result<u8, String> {
 }
 
 fn bug(name: &str) -> Result<Planted, String> {
-    let known = |bug: &Planted| campaign::name_of(*bug) == name;
+    let known = |bug: &Planted| bug.name() == name;
     Planted::ALL.into_iter().find(known).ok_or_else(|| {
-        let names: Vec<_> = Planted::ALL.map(campaign::name_of).to_vec();
+        let names: Vec<_> = Planted::ALL.map(Planted::name).to_vec();
         format!("there is none of that name; there are {}", names.join(", "))
     })
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
+    if let Some(out) = &options.planted {
+        return catching::run(&options, out);
+    }
     let Some(seed) = options.seed else {
         return campaign::run(&options);
     };

@@ -105,16 +105,23 @@ impl Trio {
             let exercised = nemesis.strike(self.host.now()).await?;
             self.ledger.lock().exercised += exercised;
         }
+        self.ledger.verdict()?;
+        let served = match nemesis.heal_core().await {
+            Some(outsider) => self.core_serves(outsider).await?,
+            None => Vec::new(),
+        };
         nemesis.end().await;
         let replaced = async {
-            while !nemesis.replace().await {
+            while !nemesis.replace(self.host.now()).await? {
                 self.host.sleep(Duration::from_millis(5)).await;
             }
+            Ok(())
         };
-        if timeout(&*self.host, SERVE_WAIT, replaced).await.is_err() {
+        timeout(&*self.host, SERVE_WAIT, replaced).await.unwrap_or_else(|_| {
             let what = format!("a member is not replaced after {SERVE_WAIT:?}");
-            return Err(Violation::NotServing(what));
-        }
+            Err(Violation::NotServing(what))
+        })?;
+        self.clients.extend(served.into_iter().map(|client| Arc::new(Mutex::new(client))));
         self.ledger.verdict()?;
         self.settle().await?;
         self.audit().await?;
@@ -183,6 +190,41 @@ impl Trio {
             client.settle(&visit, &*self.host).await?;
         }
         Ok(())
+    }
+
+    /// Two nodes of which nothing is wrong serve, whatever the third does (I14).
+    ///
+    /// Gives the clients that they served.
+    async fn core_serves(&self, outsider: usize) -> Result<Vec<Client>, Violation> {
+        let core: Vec<usize> = (0..NODES).filter(|number| *number != outsider).collect();
+        let serve = async {
+            let mut clients = Vec::new();
+            for number in core {
+                let mut client = Client::new(1_000 + number as u64, Arc::clone(&self.ledger), 1);
+                loop {
+                    self.ledger.verdict()?;
+                    self.sites[number].check_start()?;
+                    if let Some(visit) = self.sites[number].visit(&self.host)
+                        && client.place_one(&visit).await?
+                    {
+                        break;
+                    }
+                    self.host.sleep(Duration::from_millis(10)).await;
+                }
+                clients.push(client);
+            }
+            Ok(clients)
+        };
+        let served = timeout(&*self.host, SERVE_WAIT, serve).await;
+        self.ledger.lock().exercised.cluster.cores += 1;
+        served.unwrap_or_else(|_| {
+            let states: Vec<_> = self.sites.iter().map(Site::describe).collect();
+            Err(Violation::NotServing(format!(
+                "without node{} for {SERVE_WAIT:?}: {}",
+                outsider + 1,
+                states.join("; ")
+            )))
+        })
     }
 
     async fn all_serve(&self) -> Result<(), Violation> {

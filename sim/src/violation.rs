@@ -26,6 +26,9 @@ pub enum Violation {
     /// A node did not serve although nothing was wrong any more (I14).
     #[error("it does not serve: {0}")]
     NotServing(String),
+    /// A node that was removed from the cluster goes on (I13).
+    #[error("it goes on although it was removed: {0}")]
+    ServesOn(String),
     /// It shows after a loss of power at some moment.
     #[error("after {0}")]
     After(String),

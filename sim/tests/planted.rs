@@ -48,7 +48,7 @@ fn acknowledging_before_a_quorum_is_caught() {
 
 #[test]
 fn a_read_index_without_a_quorum_is_caught() {
-    is_caught_from(50, Planted::ReadIndexUnconfirmed, Nodes::Three, 6_000);
+    is_caught_from(16, Planted::ReadIndexUnconfirmed, Nodes::Three, 6_000);
 }
 
 #[test]
@@ -59,4 +59,34 @@ fn leading_on_in_the_old_term_after_a_restart_is_caught() {
 #[test]
 fn a_snapshot_that_forgets_what_counted_is_caught() {
     is_caught(Planted::DedupNotInSnapshot, Nodes::Three, 6_000);
+}
+
+#[test]
+fn a_vote_that_is_not_written_down_is_caught() {
+    is_caught(Planted::VoteNotPersisted, Nodes::Three, 6_000);
+}
+
+#[test]
+fn an_entry_that_a_start_passes_over_is_caught() {
+    is_caught(Planted::EntrySkippedAtStart, Nodes::One, 3_000);
+}
+
+#[test]
+fn a_read_index_that_is_given_twice_is_caught() {
+    is_caught_from(2, Planted::ReadIndexReused, Nodes::Three, 6_000);
+}
+
+#[test]
+fn answers_that_go_to_each_other_are_caught() {
+    is_caught(Planted::AnswersSwapped, Nodes::Three, 6_000);
+}
+
+#[test]
+fn effects_without_their_conditions_are_caught() {
+    is_caught_from(9, Planted::ConditionsDropped, Nodes::Three, 6_000);
+}
+
+#[test]
+fn a_removed_member_that_goes_on_is_caught() {
+    is_caught_from(31, Planted::RemovedBelongs, Nodes::Three, 6_000);
 }

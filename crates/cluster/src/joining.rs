@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catga_host::{BoxFuture, Host};
+use catga_journal::planted::Planted;
 use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, RaftError};
@@ -80,6 +81,9 @@ impl Admission {
                 None => ChangeMembers::AddVoterIds(BTreeSet::from([*id])),
             },
             // Under its old number nobody takes it for new.
+            None if belonged && Planted::RemovedBelongs.is_here() => {
+                return Ok(JoinAnswer::Learner);
+            }
             None if belonged => return Ok(JoinAnswer::Removed),
             None => ChangeMembers::AddNodes(BTreeMap::from([(peer.id, node)])),
         };

@@ -160,8 +160,13 @@ impl Rounds {
     /// covers may have been acknowledged after it was made.
     async fn run(self, mut queue: mpsc::Receiver<Waiter>) {
         let mut waiters = Vec::new();
+        let mut former = None;
         while queue.recv_many(&mut waiters, usize::MAX).await > 0 {
-            let answer = self.round().await;
+            let answer = match former.take().filter(|_| Planted::ReadIndexReused.is_here()) {
+                Some(former) => former,
+                None => self.round().await,
+            };
+            former = Some(answer.clone()).filter(Result::is_ok);
             for waiter in waiters.drain(..) {
                 // It may have given up.
                 let _ = waiter.send(answer.clone());

@@ -21,11 +21,23 @@ pub enum Planted {
     ReadIndexUnconfirmed,
     /// A snapshot does not hold which ids and keys have counted.
     DedupNotInSnapshot,
+    /// A vote is given without being written down.
+    VoteNotPersisted,
+    /// A start on a checkpoint passes over the first entry behind it.
+    EntrySkippedAtStart,
+    /// A read index that was asked for earlier is given to those who come later.
+    ReadIndexReused,
+    /// Commands that went to the leader together get each other's answers.
+    AnswersSwapped,
+    /// Effects are proposed without their conditions.
+    ConditionsDropped,
+    /// A member that was removed is told that it belongs.
+    RemovedBelongs,
 }
 
 impl Planted {
     /// Each of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 14] = [
         Self::AckBeforeSync,
         Self::VoteAroundAppends,
         Self::TornTailAccepted,
@@ -34,7 +46,33 @@ impl Planted {
         Self::LeaderRestore,
         Self::ReadIndexUnconfirmed,
         Self::DedupNotInSnapshot,
+        Self::VoteNotPersisted,
+        Self::EntrySkippedAtStart,
+        Self::ReadIndexReused,
+        Self::AnswersSwapped,
+        Self::ConditionsDropped,
+        Self::RemovedBelongs,
     ];
+
+    /// Its name on command lines and in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AckBeforeSync => "ack-before-sync",
+            Self::VoteAroundAppends => "vote-around-appends",
+            Self::TornTailAccepted => "torn-tail-accepted",
+            Self::CheckpointNotSynced => "checkpoint-not-synced",
+            Self::AckBeforeQuorum => "ack-before-quorum",
+            Self::LeaderRestore => "leader-restore",
+            Self::ReadIndexUnconfirmed => "read-index-unconfirmed",
+            Self::DedupNotInSnapshot => "dedup-not-in-snapshot",
+            Self::VoteNotPersisted => "vote-not-persisted",
+            Self::EntrySkippedAtStart => "entry-skipped-at-start",
+            Self::ReadIndexReused => "read-index-reused",
+            Self::AnswersSwapped => "answers-swapped",
+            Self::ConditionsDropped => "conditions-dropped",
+            Self::RemovedBelongs => "removed-belongs",
+        }
+    }
 
     /// True if this thread is to have it.
     #[inline]

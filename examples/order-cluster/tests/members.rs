@@ -34,7 +34,7 @@ async fn order(server: &Server, key: &str) {
 }
 
 /// Waits until the node says of the cluster what is wanted.
-async fn until(server: &Server, what: &str, holds: impl Fn(&Status) -> bool) {
+async fn wait_until(server: &Server, what: &str, holds: impl Fn(&Status) -> bool) {
     let waited = tokio::time::timeout(Duration::from_secs(60), async {
         while !server.status().await.as_ref().is_some_and(&holds) {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -75,11 +75,11 @@ async fn a_node_that_lost_its_disk_is_replaced_by_the_command_line() {
     std::fs::remove_dir_all(&servers.all()[leader].options().dir).expect("it is removed");
     servers.one(leader).spawn().expect("it starts");
     servers.one(leader).until_ready().await.expect("it joins");
-    until(&servers.all()[other], "it votes", |status| voters(status) == 3).await;
+    wait_until(&servers.all()[other], "it votes", |status| voters(status) == 3).await;
 
     // It is one of them: it can lead, and has what it had not seen.
     members(&servers.all()[other], &["lead", &name]).expect("it leads");
-    until(&servers.all()[other], "it leads", |status| status.leader_id.as_ref() == Some(&name))
+    wait_until(&servers.all()[other], "it leads", |status| status.leader_id.as_ref() == Some(&name))
         .await;
     order(&servers.all()[leader], "a-4").await;
     let findings = agree(&servers).await;
@@ -118,5 +118,5 @@ async fn what_cannot_be_done_is_said_with_what_to_do() {
         .expect("it runs");
     let why = String::from_utf8_lossy(&nowhere.stderr).into_owned();
     assert!(why.contains("admin-token") && why.contains("ADMIN_TOKEN"), "{why}");
-    until(one, "all are there", |status| voters(status) == 3).await;
+    wait_until(one, "all are there", |status| voters(status) == 3).await;
 }

@@ -23,15 +23,20 @@ pub(super) struct Nemesis<'a> {
     rotten: usize,
     /// Who is being replaced, if somebody is.
     replacing: Option<Replacing>,
+    /// Who was replaced last, if anybody was: it may have no vote yet.
+    replaced: Option<usize>,
+    /// It has lost some.
+    flipped: bool,
     /// What is made good again, and when.
     mending: Vec<(Duration, Mend)>,
 }
 
-/// What makes good again what was done.
+/// What makes good again what was done, or goes on with it.
 #[derive(Clone, Debug)]
 enum Mend {
     Start(usize),
     Resume(usize),
+    Cut(usize, usize),
     Heal(usize, usize),
     Latency,
     Disk(usize),
@@ -59,6 +64,8 @@ impl<'a> Nemesis<'a> {
             calm,
             rotten,
             replacing: None,
+            replaced: None,
+            flipped: false,
             mending: Vec::new(),
         }
     }
@@ -75,7 +82,7 @@ impl<'a> Nemesis<'a> {
         for (_, mend) in due {
             self.mend(mend).await;
         }
-        self.replace().await;
+        self.replace(now).await?;
         for number in 0..NODES {
             if let Some(why) = self.sites[number].ended()? {
                 // As whoever runs it would: the process has ended, and is started again.
@@ -183,13 +190,30 @@ impl<'a> Nemesis<'a> {
                     self.later(now, 1..50, Mend::Latency);
                 }
             }
-            31 => {
+            31 if self.replacing.is_none() || self.is_replaced(self.rotten) => {
                 let flipped = self.sites[self.rotten].flip_a_bit(&mut self.dice);
                 cluster.flipped_bits += u64::from(flipped);
+                self.flipped |= flipped;
             }
-            32 if self.replacing.is_none()
-                && (0..NODES).all(|number| self.sites[number].serves()) =>
-            {
+            33 => {
+                cluster.swizzles += 1;
+                for from in 0..NODES {
+                    for to in (0..NODES).filter(|to| *to != from) {
+                        self.later(now, 1..400, Mend::Cut(from, to));
+                        self.later(now, 400..1_200, Mend::Heal(from, to));
+                    }
+                }
+            }
+            34 => {
+                cluster.flaps += 1;
+                for time in 0..self.dice.u64(2..8) {
+                    let at = time * 200;
+                    self.later(now, at..at + 50, Mend::Cut(victim, other));
+                    self.later(now, at..at + 50, Mend::Cut(other, victim));
+                    self.later(now, at + 100..at + 150, Mend::Heal(victim, other));
+                }
+            }
+            32 if self.may_be_replaced(victim) => {
                 // It is taken out alive, or dead, or dies meanwhile.
                 site.set_troubled(true);
                 if self.dice.bool() {
@@ -198,6 +222,7 @@ impl<'a> Nemesis<'a> {
                     site.end(true).await;
                 }
                 self.replacing = Some(Replacing::new(victim));
+                self.replaced = Some(victim);
             }
             _ => {}
         }
@@ -205,11 +230,14 @@ impl<'a> Nemesis<'a> {
     }
 
     /// Goes on with the replacement of a node, if there is one; true if there is none any more.
-    pub(super) async fn replace(&mut self) -> bool {
+    ///
+    /// # Errors
+    /// When the node goes on although it was taken out.
+    pub(super) async fn replace(&mut self, now: Duration) -> Result<bool, Violation> {
         let by = self.dice.usize(..NODES);
-        let Some(replacing) = &mut self.replacing else { return true };
-        if !replacing.is_out(&self.sites, by) {
-            return false;
+        let Some(replacing) = &mut self.replacing else { return Ok(true) };
+        if !replacing.is_done(&self.sites, by, now)? {
+            return Ok(false);
         }
         let number = replacing.number;
         self.replacing = None;
@@ -217,25 +245,67 @@ impl<'a> Nemesis<'a> {
         site.wipe().await;
         site.set_troubled(false);
         site.start(self.tuning);
-        true
+        Ok(true)
+    }
+
+    /// Makes everything good again for all but one, which stays dead, or cut off; who that is. None
+    /// if two could not do without the third.
+    pub(super) async fn heal_core(&mut self) -> Option<usize> {
+        let outsider = match (self.replaced, self.flipped) {
+            // One may have no vote yet, and the other one lack what only the third has.
+            (Some(replaced), true) if replaced != self.rotten => return None,
+            (Some(replaced), _) => replaced,
+            (None, true) => self.rotten,
+            (None, false) => self.dice.usize(..NODES),
+        };
+        self.network.heal_all();
+        self.network.set_latency(LATENCY);
+        if self.replacing.is_none() && self.dice.bool() {
+            self.sites[outsider].end(true).await;
+        }
+        for number in (0..NODES).filter(|number| *number != outsider) {
+            self.cut(outsider, number);
+            self.cut(number, outsider);
+        }
+        let mending = std::mem::take(&mut self.mending);
+        for (when, mend) in mending {
+            match mend {
+                Mend::Start(number) | Mend::Resume(number) | Mend::Disk(number)
+                    if number == outsider =>
+                {
+                    self.mending.push((when, mend));
+                }
+                Mend::Start(_) | Mend::Resume(_) | Mend::Disk(_) => self.mend(mend).await,
+                Mend::Cut(..) | Mend::Heal(..) | Mend::Latency => {}
+            }
+        }
+        for number in (0..NODES).filter(|number| *number != outsider) {
+            self.restore(number).await;
+        }
+        Some(outsider)
     }
 
     /// Makes everything good again.
     pub(super) async fn end(&mut self) {
         self.network.heal_all();
-        self.network.set_latency(LATENCY);
         let mending = std::mem::take(&mut self.mending);
-        for (_, mend) in mending {
+        for (_, mend) in mending.into_iter().filter(|(_, mend)| !matches!(mend, Mend::Cut(..))) {
             self.mend(mend).await;
         }
         for number in 0..NODES {
-            self.mend(Mend::Resume(number)).await;
-            self.mend(Mend::Disk(number)).await;
-            let ended = !matches!(self.sites[number].ended(), Ok(None));
-            if ended && !self.is_replaced(number) {
-                self.sites[number].end(false).await;
-                self.sites[number].start(self.tuning);
-            }
+            self.restore(number).await;
+        }
+    }
+
+    /// Makes a machine good again, and has its node run.
+    async fn restore(&mut self, number: usize) {
+        self.mend(Mend::Resume(number)).await;
+        self.mend(Mend::Disk(number)).await;
+        let site = &self.sites[number];
+        let ended = !matches!(site.ended(), Ok(None)) || !site.runs();
+        if ended && !self.is_replaced(number) {
+            site.end(false).await;
+            site.start(self.tuning);
         }
     }
 
@@ -245,6 +315,7 @@ impl<'a> Nemesis<'a> {
             Mend::Start(number) if self.is_replaced(number) => {}
             Mend::Start(number) => self.sites[number].start(self.tuning),
             Mend::Resume(number) => self.sites[number].host.resume(),
+            Mend::Cut(from, to) => self.cut(from, to),
             Mend::Heal(from, to) => {
                 let (from, to) = (self.sites[from].name(), self.sites[to].name());
                 self.network.heal(&from, &to);
@@ -267,6 +338,14 @@ impl<'a> Nemesis<'a> {
                 site.set_troubled(self.is_replaced(number));
             }
         }
+    }
+
+    /// True if the others can do without it for good: of what a disk has lost, one of them must have
+    /// the rest.
+    fn may_be_replaced(&self, number: usize) -> bool {
+        self.replacing.is_none()
+            && (!self.flipped || number == self.rotten)
+            && self.sites.iter().all(Site::serves)
     }
 
     fn is_replaced(&self, number: usize) -> bool {

@@ -185,6 +185,9 @@ impl Flush {
                 }
                 Job::Vote(vote, flushed) => {
                     waiters.push(Waiter::Other(flushed));
+                    if Planted::VoteNotPersisted.is_here() {
+                        continue;
+                    }
                     self.state.vote = Some(vote);
                     self.push(VOTE, 0, &[&encode_vote(&vote)], shared).await?;
                 }

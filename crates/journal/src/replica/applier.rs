@@ -11,6 +11,7 @@ use super::awaited::Wait;
 use super::pieces::ReplicaPieces;
 use super::shared::{Shared, State};
 use super::{checkpoint, install, snapshot, waiters};
+use crate::planted::Planted;
 use crate::stored::storage_fault;
 use crate::{Applier, Delivered, LogIndex, LogSnapshot, Mending, PendingSnapshot, Pieces};
 
@@ -23,11 +24,15 @@ pub struct ReplicaApplier {
     outcome: Applied,
     /// Who waited for what the last entry brought, by offset; kept for the same reason.
     due: Vec<(Wait, Offset)>,
+    /// A bug on purpose: the next entry is passed over.
+    skips: bool,
 }
 
 impl ReplicaApplier {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, outcome: Applied::default(), due: Vec::new() }
+        let skips = Planted::EntrySkippedAtStart.is_here()
+            && shared.read(|state| state.index.is_some()).unwrap_or_default();
+        Self { shared, outcome: Applied::default(), due: Vec::new(), skips }
     }
 
     fn apply_one(&mut self, delivered: &Delivered) -> Result<(), Fault> {
@@ -58,6 +63,11 @@ impl ReplicaApplier {
             let (index, last) = (delivered.index, state.index);
             let message = format!("the log delivered {index:?} after {last:?}");
             return Err(Fault::internal(message));
+        }
+        if std::mem::take(&mut self.skips) {
+            state.index = Some(delivered.index);
+            self.outcome = Applied::default();
+            return Ok(state.engine.offset());
         }
         state.engine.state_mut().fetch(&entry).map_err(storage_fault)?;
         let decided = state.engine.apply(&entry, &delivered.entry, &mut self.outcome);

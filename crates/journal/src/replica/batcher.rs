@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::shared::Shared;
 use super::waiters::{Answer, Sent, Ticket};
 use super::{ReplicaOptions, faults, waiters};
+use crate::planted::Planted;
 use crate::{AppendError, Log, LogIndex, Watermark};
 
 /// An effect that waits for its entry.
@@ -207,8 +208,11 @@ impl<L: Log> Batcher<L> {
             effects: Vec::with_capacity(count),
         };
         let mut answers = Vec::with_capacity(count);
-        for Queued { effect, answer } in self.waiting.drain(..count) {
+        for Queued { mut effect, answer } in self.waiting.drain(..count) {
             entry.engine = entry.engine.max(engine_needed(&effect));
+            if Planted::ConditionsDropped.is_here() {
+                effect.conditions.clear();
+            }
             entry.effects.push(effect);
             answers.push(answer);
         }

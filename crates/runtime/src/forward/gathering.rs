@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use catga_core::NodeName;
 use catga_host::{BoxFuture, Host};
+use catga_journal::planted::Planted;
 use tokio::sync::oneshot;
 
 use super::answer::answers_of;
@@ -163,7 +164,10 @@ impl Gathering {
             _ => answers_of(answer, count).map_err(PeerError::Unknown),
         });
         match answers {
-            Ok(answers) => {
+            Ok(mut answers) => {
+                if Planted::AnswersSwapped.is_here() {
+                    answers.rotate_left(1);
+                }
                 for (waiting, answer) in requests.into_iter().zip(answers) {
                     let _ = waiting.answer.send(Ok(answer));
                 }
