@@ -25,7 +25,14 @@ pub(crate) struct Metrics {
     owned: Family<Name, Gauge>,
     dead_letters: Family<Name, Gauge>,
     parked: Family<Name, Gauge>,
+    /// Of a node that has a certificate alone.
+    expires: Family<Lone, Gauge>,
+    refused: Family<Lone, Gauge>,
 }
+
+/// The one of its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Lone {}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
@@ -120,6 +127,19 @@ impl Metrics {
             "Events that wait behind the dead letters of a subscriber, as its owner knows",
             parked.clone(),
         );
+        let expires = Family::<Lone, Gauge>::default();
+        registry.register_with_unit(
+            "certificate_expires_in",
+            "How long this node's certificate is valid",
+            Unit::Seconds,
+            expires.clone(),
+        );
+        let refused = Family::<Lone, Gauge>::default();
+        registry.register(
+            "certificate_refused",
+            "1 while the newest files of TLS cannot be used, and older ones are",
+            refused.clone(),
+        );
         Self {
             registry: Mutex::new(registry),
             commands,
@@ -132,6 +152,8 @@ impl Metrics {
             owned,
             dead_letters,
             parked,
+            expires,
+            refused,
         }
     }
 
@@ -169,6 +191,11 @@ impl Metrics {
             let dead_letters = self.dead_letters.get_or_create(&Name { name });
             dead_letters.set(known(subscriber.dead_letters));
             self.parked.get_or_create(&Name { name }).set(known(subscriber.parked));
+        }
+        if let Some(certificate) = node.certificate() {
+            self.expires.get_or_create(&Lone {}).set(clamp(certificate.valid_for.as_secs()));
+            let refused = i64::from(certificate.refused.is_some());
+            self.refused.get_or_create(&Lone {}).set(refused);
         }
         let mut text = String::new();
         encode(&mut text, &self.lock()).expect("a String takes any text");

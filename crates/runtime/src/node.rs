@@ -14,6 +14,7 @@ use catga_host::{Connection, Host, Task, timeout};
 use catga_journal::Journal;
 use futures_util::future::join;
 
+use crate::CertificateStatus;
 use crate::commit::Committer;
 use crate::forward::{Remotes, confirmed_head};
 use crate::lifecycle::Lifecycle;
@@ -165,7 +166,13 @@ impl Node {
         health.degraded.extend(self.0.journal.degraded());
         health.degraded.extend(self.0.projections.complaints());
         health.degraded.extend(self.0.subscriptions.complaints());
+        health.degraded.extend(self.certificate().iter().flat_map(CertificateStatus::complaints));
         health
+    }
+
+    /// By what the node proves to its peers that it is itself, if it does.
+    pub(crate) fn certificate(&self) -> Option<CertificateStatus> {
+        self.0.committer.peers.as_ref().and_then(|peers| peers.certificate())
     }
 
     /// How far each projection is.

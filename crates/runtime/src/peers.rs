@@ -6,7 +6,7 @@ use bytes::Bytes;
 use catga_core::NodeName;
 use catga_host::{BoxFuture, Connection};
 
-use crate::MemberStatus;
+use crate::{CertificateStatus, MemberStatus};
 
 /// The way to the other nodes of the cluster.
 ///
@@ -39,6 +39,19 @@ pub trait PeerCalls: fmt::Debug + Send + Sync + 'static {
 
     /// The members as this node sees them.
     fn members(&self) -> Vec<MemberStatus>;
+
+    /// By what this node proves to its peers that it is itself, if it does.
+    fn certificate(&self) -> Option<CertificateStatus> {
+        None
+    }
+
+    /// Looks at once whether there is a newer certificate, and takes it. True if there was.
+    ///
+    /// # Errors
+    /// Why a newer one was not taken; the old one goes on.
+    fn reload_certificate(&self) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(std::future::ready(Ok(false)))
+    }
 
     /// Takes a peer's connection, which came by HTTP and was upgraded; ready once it has ended.
     ///

@@ -7,6 +7,8 @@ use catga_cluster::{CallError, Member, Peer, Peers, RaftLog, Serve, Standing, To
 use catga_core::NodeName;
 use catga_host::{BoxFuture, Connection};
 use catga_journal::Replica;
+#[cfg(feature = "tls")]
+use catga_runtime::CertificateStatus;
 use catga_runtime::{MemberState, MemberStatus, PeerCalls, PeerError, PeerRequests};
 
 /// The way to the other members: their links, and the log that knows who they are.
@@ -57,6 +59,26 @@ impl PeerCalls for ClusterPeers {
             status.with_endpoint(format!("http://{}", member.address))
         });
         members.collect()
+    }
+
+    #[cfg(feature = "tls")]
+    fn certificate(&self) -> Option<CertificateStatus> {
+        let certificate = self.member.links().credentials()?.certificate();
+        let life = certificate.not_after.saturating_sub(certificate.not_before);
+        let status = CertificateStatus::new(certificate.valid_for, life);
+        Some(match certificate.reload_failure {
+            Some(error) => status.with_refused(error.to_string()),
+            None => status,
+        })
+    }
+
+    #[cfg(feature = "tls")]
+    fn reload_certificate(&self) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(async {
+            let Some(credentials) = self.member.links().credentials() else { return Ok(false) };
+            let reloaded = credentials.reload_apart().await;
+            reloaded.map_err(|error| error.to_string())
+        })
     }
 
     fn accept(&self, connection: Connection) -> BoxFuture<'static, ()> {

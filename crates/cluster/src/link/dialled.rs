@@ -129,6 +129,18 @@ impl Dialled {
         self.lock().fill(batch);
     }
 
+    /// Begins no request more, and ends once none is unanswered; until
+    /// [`go_on`](Self::go_on), or another connection.
+    pub(super) async fn drain(&self) {
+        let drained = self.lock().drain();
+        drained.notified().await;
+    }
+
+    /// Begins those requests that wait.
+    pub(super) fn go_on(&self) {
+        self.lock().go_on();
+    }
+
     /// There is a connection, and requests can be sent.
     pub(super) fn connected(&self, met: &Met, pulse: &Arc<Pulse>) {
         *self.protocol.lock().unwrap_or_else(PoisonError::into_inner) = Some(met.protocol);
@@ -143,7 +155,7 @@ impl Dialled {
         match end {
             End::Left => self.change(LinkState::Left),
             End::Silent => self.change(LinkState::Silent),
-            End::Lost(_) | End::Broken(_) | End::Closed => {}
+            End::Lost(_) | End::Broken(_) | End::Closed | End::Renewed => {}
         }
         tracing::info!(address = %self.address, why = end.why(), "a link ended");
         self.lock().lose(&end.why());
