@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -25,14 +25,15 @@ pub(crate) struct Metrics {
     owned: Family<Name, Gauge>,
     dead_letters: Family<Name, Gauge>,
     parked: Family<Name, Gauge>,
-    /// Of a node that has a certificate alone.
-    expires: Family<Lone, Gauge>,
-    refused: Family<Lone, Gauge>,
+    /// Made for a node that has a certificate.
+    certificate: OnceLock<CertificateMetrics>,
 }
 
-/// The one of its kind.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Lone {}
+#[derive(Debug, Default)]
+struct CertificateMetrics {
+    expires: Gauge,
+    refused: Gauge,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
@@ -127,19 +128,6 @@ impl Metrics {
             "Events that wait behind the dead letters of a subscriber, as its owner knows",
             parked.clone(),
         );
-        let expires = Family::<Lone, Gauge>::default();
-        registry.register_with_unit(
-            "certificate_expires_in",
-            "How long this node's certificate is valid",
-            Unit::Seconds,
-            expires.clone(),
-        );
-        let refused = Family::<Lone, Gauge>::default();
-        registry.register(
-            "certificate_refused",
-            "1 while the newest files of TLS cannot be used, and older ones are",
-            refused.clone(),
-        );
         Self {
             registry: Mutex::new(registry),
             commands,
@@ -152,8 +140,7 @@ impl Metrics {
             owned,
             dead_letters,
             parked,
-            expires,
-            refused,
+            certificate: OnceLock::new(),
         }
     }
 
@@ -193,9 +180,10 @@ impl Metrics {
             self.parked.get_or_create(&Name { name }).set(known(subscriber.parked));
         }
         if let Some(certificate) = node.certificate() {
-            self.expires.get_or_create(&Lone {}).set(clamp(certificate.valid_for.as_secs()));
-            let refused = i64::from(certificate.refused.is_some());
-            self.refused.get_or_create(&Lone {}).set(refused);
+            let metrics =
+                self.certificate.get_or_init(|| CertificateMetrics::new(&mut self.lock()));
+            metrics.expires.set(clamp(certificate.valid_for.as_secs()));
+            metrics.refused.set(i64::from(certificate.refused.is_some()));
         }
         let mut text = String::new();
         encode(&mut text, &self.lock()).expect("a String takes any text");
@@ -204,6 +192,24 @@ impl Metrics {
 
     fn lock(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CertificateMetrics {
+    fn new(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register_with_unit(
+            "certificate_expires_in",
+            "How long this node's certificate is valid",
+            Unit::Seconds,
+            metrics.expires.clone(),
+        );
+        registry.register(
+            "certificate_refused",
+            "1 while the newest files of TLS cannot be used, and older ones are",
+            metrics.refused.clone(),
+        );
+        metrics
     }
 }
 

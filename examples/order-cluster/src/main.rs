@@ -32,6 +32,7 @@ async fn perform() -> Result<ExitCode, Box<dyn Error>> {
     match Options::parse().task()? {
         Task::Verify(dir) => tools::verify(&dir),
         Task::Dump(dir) => tools::dump(&dir),
+        Task::Certificates { dir, nodes, valid } => tools::certificates(&dir, nodes, valid),
         Task::Serve(serving) => run::serve(serving).await,
         Task::Three(trio) => trio::run(trio).await,
         Task::Demo(demo) => demo::demo(demo).await,

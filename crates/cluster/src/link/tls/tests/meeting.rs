@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use bytes::BytesMut;
 use catga_host::Connection;
 use catga_testkit::VirtualHost;
 
 use super::authority::{Authority, CLUSTER, credentials, ground, ground_as, on};
 use crate::link::ground::Ground;
-use crate::link::handshake::Unmet;
+use crate::link::handshake::{MAGIC, Unmet};
 use crate::link::tests::options;
 use crate::link::{LinkOptions, Secret, accepted, dial};
 
@@ -102,6 +103,13 @@ async fn nodes_with_tls_and_without_tell_each_other_apart() {
     let dialled = dialled.expect_err("refused");
     assert!(dialled.contains("it does not speak TLS"), "{dialled}");
     assert_eq!(accepted, Err("it speaks TLS: TLS is set there, and not here".to_owned()));
+    // Where the answer comes with that to the upgrade.
+    let (here, _there) = tokio::io::duplex(64 << 10);
+    let tls = with.options.tls.as_ref().expect("it is set");
+    let dialled = tls.dial(Connection::new(here), &BytesMut::from(&MAGIC[..])).await;
+    let refused = |why: &str| Unmet::Refused(why.to_owned());
+    let why = "it does not speak TLS: TLS is set here, and not there";
+    assert_eq!(dialled.map(|_| ()), Err(refused(why)));
     let [dialled, accepted] = meet(&without, &with).await;
     assert_eq!(dialled, Err("it speaks TLS: TLS is set there, and not here".to_owned()));
     let accepted = accepted.expect_err("refused");

@@ -1,13 +1,20 @@
+use catga_core::NodeName;
 use catga_host::{Host, timeout};
 use catga_testkit::VirtualHost;
 
-use super::authority::{Authority, CLUSTER, credentials, put_all};
+use super::super::{Credentials, Tls};
+use super::authority::{Authority, CLUSTER, put_all, tls};
 use crate::link::tests::{Net, Node, SECOND, ms, options};
 use crate::{LinkState, Topic};
 
 async fn node(net: &Net, id: u64, ca: &Authority) -> Node {
+    node_by(net, id, ca, tls()).await
+}
+
+async fn node_by(net: &Net, id: u64, ca: &Authority, tls: Tls) -> Node {
     let (own, name) = (VirtualHost::new(id), format!("n{id}"));
-    let loaded = credentials(&own, &[ca], &ca.issue(&name), (CLUSTER, &name)).await;
+    put_all(&*own.files(), &[ca], &ca.issue(&name)).await;
+    let loaded = Credentials::load(own.clone(), tls, CLUSTER, &NodeName::new(name));
     Node::on(net, own, options(id).with_tls(loaded.expect("they fit together")))
 }
 
@@ -57,15 +64,11 @@ async fn cas_and_certificates_are_replaced_while_requests_go_on_and_none_is_lost
         assert!(reconnects >= 3, "{reconnects}");
     }
     // An old identity is none any more.
-    let stranger = node_three(&net, &old).await;
+    let stranger = node(&net, 3, &old).await;
     stranger.links.connect_to(std::slice::from_ref(&one.address));
     let refused = |state: &LinkState| matches!(state, LinkState::Refused(_));
     let state = stranger.wait_until(&one.address, refused).await;
     assert!(matches!(&state, LinkState::Refused(why) if why.contains("CA")), "{state:?}");
-}
-
-async fn node_three(net: &Net, ca: &Authority) -> Node {
-    node(net, 3, ca).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,4 +89,17 @@ async fn a_link_is_made_anew_when_it_is_old_and_requests_wait_for_it() {
     assert!(!state.has_changed().expect("it is kept"), "nobody saw it");
     let again = one.call(&two, Topic::Application, "x");
     assert_eq!(timeout(&*one.machine, ms(100), again).await, Ok(Ok("x".into())));
+}
+
+/// A node that keeps its links for ever keeps none that another one has accepted.
+#[tokio::test(start_paused = true)]
+async fn a_link_that_is_not_made_anew_is_ended_by_the_other_node() {
+    let (net, ca) = (Net::default(), Authority::new());
+    let keeps = tls().link_age_max(SECOND * 10_000);
+    let (one, two) = (node(&net, 1, &ca).await, node_by(&net, 2, &ca, keeps).await);
+    two.wait_until_up(&one).await;
+    two.machine.sleep(SECOND * 39).await;
+    assert_eq!(two.links.stats()[0].reconnects, 0);
+    two.machine.sleep(SECOND * 2).await;
+    assert_eq!(two.links.stats()[0].reconnects, 1);
 }

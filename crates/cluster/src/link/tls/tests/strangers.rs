@@ -11,7 +11,7 @@ use rustls::version::TLS13;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_rustls::TlsConnector;
 
-use super::super::keys::nobody;
+use super::super::keys::{ALPN, nobody};
 use super::super::signed::SignedByOurs;
 use super::authority::{Authority, CLUSTER, Issued, credentials, ground};
 use crate::link::ground::Ground;
@@ -20,7 +20,7 @@ use crate::link::tests::{Net, Node, options};
 use crate::link::{accepted, dial};
 
 /// A client that verifies what it meets, and shows `issued`, or nothing.
-fn client(ca: &Authority, issued: Option<&Issued>, alpn: &[u8]) -> TlsConnector {
+fn client(ca: &Authority, issued: Option<&Issued>, alpn: &[&[u8]]) -> TlsConnector {
     let provider = Arc::new(default_provider());
     let algorithms = provider.signature_verification_algorithms;
     let mut roots = rustls::RootCertStore::empty();
@@ -38,7 +38,7 @@ fn client(ca: &Authority, issued: Option<&Issued>, alpn: &[u8]) -> TlsConnector 
         }
         None => client.with_no_client_auth(),
     };
-    client.alpn_protocols = vec![alpn.to_vec()];
+    client.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     client.enable_sni = false;
     TlsConnector::from(Arc::new(client))
 }
@@ -69,7 +69,7 @@ async fn connect(client: TlsConnector, node: &Ground) -> (String, String) {
 async fn who_shows_no_certificate_is_refused() {
     let ca = Authority::new();
     let node = ground(2, &[&ca], &ca).await;
-    let (heard, said) = connect(client(&ca, None, b"catga/1"), &node).await;
+    let (heard, said) = connect(client(&ca, None, &[ALPN]), &node).await;
     assert!(heard.contains("CertificateRequired"), "{heard}");
     assert_eq!(said, "it has no certificate");
 }
@@ -78,8 +78,10 @@ async fn who_shows_no_certificate_is_refused() {
 async fn who_speaks_something_else_inside_is_refused() {
     let ca = Authority::new();
     let (node, issued) = (ground(2, &[&ca], &ca).await, ca.issue("n1"));
-    let (heard, said) = connect(client(&ca, Some(&issued), b"h2"), &node).await;
+    let (heard, said) = connect(client(&ca, Some(&issued), &[b"h2"]), &node).await;
     assert!(heard.contains("NoApplicationProtocol"), "{heard}");
+    assert!(said.contains("not catga/1 inside"), "{said}");
+    let (_, said) = connect(client(&ca, Some(&issued), &[]), &node).await;
     assert!(said.contains("not catga/1 inside"), "{said}");
 }
 
@@ -93,7 +95,7 @@ async fn a_certificate_names_one_node() {
     let other_case = uri.replace("catga:", "CATGA:");
     for uris in [&[][..], &[&*uri, "catga://shop/node/n3"], &[cut], &[&longer], &[&other_case]] {
         let node = ground(2, &[&ca], &ca).await;
-        let stranger = client(&ca, Some(&ca.issue_as(uris, None)), b"catga/1");
+        let stranger = client(&ca, Some(&ca.issue_as(uris, None)), &[ALPN]);
         // It speaks as node 1 does, inside.
         let (here, there) = tokio::io::duplex(64 << 10);
         let speak = async {
