@@ -79,8 +79,8 @@ fn others(figure: &Figure<'_>) -> Vec<Bar> {
         "catga",
         BY_TLS,
     ));
-    let share = by_tls.map(|(with, without)| with / without);
-    push(BY_TLS, share.map(|it| at_least(WRITE_LEADER_TLS, "of the writes without", it, 0.85)));
+    let by_tls = by_tls.map(|(with, without)| with / without);
+    push(BY_TLS, by_tls.map(|it| at_least(WRITE_LEADER_TLS, "of the writes without", it, 0.85)));
     for clients in READERS {
         let took = figure.of(READ_LOCAL, "catga", clients, |figures| figures.ns_per_op);
         push(clients, took.map(|ns| at_most(READ_LOCAL, "µs", ns / 1e3, 1.0)));

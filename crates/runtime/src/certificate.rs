@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::Node;
+
 /// By what a node proves to its peers that it is itself, and how long it can.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -27,6 +29,11 @@ impl CertificateStatus {
     pub fn with_refused(mut self, why: impl Into<String>) -> Self {
         self.refused = Some(why.into());
         self
+    }
+
+    /// That of `node`, if it has one.
+    pub(crate) fn of(node: &Node) -> Option<Self> {
+        node.0.committer.peers.as_ref().and_then(|peers| peers.certificate())
     }
 
     /// What is wrong with it, for those who look after the node.

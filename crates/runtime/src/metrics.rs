@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::Node;
+use crate::{CertificateStatus, Node};
 
 /// A node's metrics, in a registry of its own: several nodes may live in one process.
 pub(crate) struct Metrics {
@@ -179,7 +179,7 @@ impl Metrics {
             dead_letters.set(known(subscriber.dead_letters));
             self.parked.get_or_create(&Name { name }).set(known(subscriber.parked));
         }
-        if let Some(certificate) = node.certificate() {
+        if let Some(certificate) = CertificateStatus::of(node) {
             let metrics =
                 self.certificate.get_or_init(|| CertificateMetrics::new(&mut self.lock()));
             metrics.expires.set(clamp(certificate.valid_for.as_secs()));

@@ -166,13 +166,9 @@ impl Node {
         health.degraded.extend(self.0.journal.degraded());
         health.degraded.extend(self.0.projections.complaints());
         health.degraded.extend(self.0.subscriptions.complaints());
-        health.degraded.extend(self.certificate().iter().flat_map(CertificateStatus::complaints));
+        let certificate = CertificateStatus::of(self);
+        health.degraded.extend(certificate.iter().flat_map(CertificateStatus::complaints));
         health
-    }
-
-    /// By what the node proves to its peers that it is itself, if it does.
-    pub(crate) fn certificate(&self) -> Option<CertificateStatus> {
-        self.0.committer.peers.as_ref().and_then(|peers| peers.certificate())
     }
 
     /// How far each projection is.

@@ -50,7 +50,7 @@ impl ClusterView {
             state,
             members,
             guarantees: self.node.0.journal.guarantees(),
-            certificate: self.node.certificate(),
+            certificate: CertificateStatus::of(&self.node),
         }
     }
 

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use catga_host::Connection;
+use catga_host::{Connection, timeout};
 use catga_testkit::VirtualHost;
 
 use super::authority::{Authority, CLUSTER, credentials, ground, ground_as, on};
 use crate::link::ground::Ground;
 use crate::link::handshake::{MAGIC, Unmet};
-use crate::link::tests::options;
+use crate::link::tests::{SECOND, options};
 use crate::link::{LinkOptions, Secret, accepted, dial};
 
 /// Lets a node dial another; whom each of them has met, or why not.
@@ -106,7 +106,8 @@ async fn nodes_with_tls_and_without_tell_each_other_apart() {
     // Where the answer comes with that to the upgrade.
     let (here, _there) = tokio::io::duplex(64 << 10);
     let tls = with.options.tls.as_ref().expect("it is set");
-    let dialled = tls.dial(Connection::new(here), &BytesMut::from(&MAGIC[..])).await;
+    let (stream, came) = (Connection::new(here), BytesMut::from(&MAGIC[..]));
+    let dialled = timeout(&*with.host, SECOND, tls.dial(stream, &came)).await.expect("at once");
     let refused = |why: &str| Unmet::Refused(why.to_owned());
     let why = "it does not speak TLS: TLS is set here, and not there";
     assert_eq!(dialled.map(|_| ()), Err(refused(why)));

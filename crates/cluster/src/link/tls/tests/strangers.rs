@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catga_host::{Connection, Host};
+use catga_host::{Connection, Host, timeout};
 use rustls::ClientConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
@@ -16,7 +16,7 @@ use super::super::signed::SignedByOurs;
 use super::authority::{Authority, CLUSTER, Issued, credentials, ground};
 use crate::link::ground::Ground;
 use crate::link::handshake::Unmet;
-use crate::link::tests::{Net, Node, options};
+use crate::link::tests::{Net, Node, SECOND, options};
 use crate::link::{accepted, dial};
 
 /// A client that verifies what it meets, and shows `issued`, or nothing.
@@ -58,9 +58,10 @@ async fn connect(client: TlsConnector, node: &Ground) -> (String, String) {
         }
     };
     let accept = accepted::meet(node, Connection::new(there), false);
+    let accept = timeout(&*node.host, SECOND, accept);
     let (heard, accepted) = tokio::join!(connect, accept);
     match accepted {
-        Err(Unmet::Refused(why)) => (heard, why),
+        Ok(Err(Unmet::Refused(why))) => (heard, why),
         other => panic!("{other:?}, {heard}"),
     }
 }
@@ -144,7 +145,7 @@ async fn who_stalls_or_sends_garbage_is_cut_off_and_takes_no_room() {
         let began = node.machine.now();
         let (poured, ()) = tokio::join!(pour(here, begin, more), accept);
         assert!(poured < TAKEN_MAX, "{poured} bytes were taken");
-        assert!(node.machine.now() - began <= crate::link::tests::SECOND * 3);
+        assert!(node.machine.now() - began <= SECOND * 3);
     }
     // One that says nothing, and one that stops in the middle.
     for begin in [&b""[..], &hello[..100]] {
@@ -152,6 +153,6 @@ async fn who_stalls_or_sends_garbage_is_cut_off_and_takes_no_room() {
         here.write_all(begin).await.expect("there is room");
         let began = node.machine.now();
         node.links.accept(Connection::new(there)).await;
-        assert_eq!(node.machine.now() - began, crate::link::tests::SECOND * 3);
+        assert_eq!(node.machine.now() - began, SECOND * 3);
     }
 }
