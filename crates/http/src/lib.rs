@@ -51,9 +51,11 @@ mod metrics_page;
 mod swagger;
 
 mod connections;
+mod crowd;
 mod entrance;
 mod from_env;
 mod head_timer;
+mod patient;
 mod serve_error;
 mod server;
 mod stop;

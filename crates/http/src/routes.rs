@@ -16,7 +16,8 @@ use crate::endpoint::Endpoint;
 use crate::observer::{Observer, observe};
 use crate::operation::{Operation, path_params};
 use crate::{
-    Route, RoutesError, cluster_status, document, health, metrics_page, swagger, unmatched, upgrade,
+    Route, RoutesError, cluster_status, crowd, document, health, metrics_page, swagger, unmatched,
+    upgrade,
 };
 
 /// Which message stands at which path: the whole of a service's HTTP interface.
@@ -126,10 +127,10 @@ impl Routes {
     /// # Errors
     /// Everything about the routes that does not fit, at once.
     pub fn into_router(self, node: Node) -> Result<Router, RoutesError> {
-        self.assemble(node, &Settings::default())
+        Ok(self.assemble(node, &Settings::default())?.usual)
     }
 
-    pub(crate) fn assemble(self, node: Node, settings: &Settings) -> Result<Router, RoutesError> {
+    pub(crate) fn assemble(self, node: Node, settings: &Settings) -> Result<Apps, RoutesError> {
         let operations: Vec<_> = self.routes.iter().map(|route| &route.operation).collect();
         check(&operations)?;
         let document = document::write(&self.title, &self.version, &operations);
@@ -138,28 +139,43 @@ impl Routes {
         for Registered { operation, mount } in self.routes {
             messages = messages.route(&operation.path, mount(&observer, settings));
         }
+        let health = health::router(&node, self.version, &settings.draining);
+        let peers = peers(&node);
+        let crowded = crowd::router(node.host(), health.clone().merge(peers.clone()));
         let others = self
             .others
             .with_state(node.clone())
-            .merge(health::router(&node, self.version, &settings.draining))
+            .merge(health)
             .merge(cluster_status::router(&node, &settings.draining))
             .merge(metrics_page::router(&node))
             .merge(swagger::router(document))
             .layer(from_fn_with_state(observer.clone(), observe));
-        let mut all = messages.merge(others);
-        if node.has_peers() {
-            // Not observed: a link is no request, and lasts.
-            let host = node.host().clone();
-            let take = move |connection| -> BoxFuture<'static, ()> {
-                let link = node.accept_peer(connection);
-                Box::pin(async move {
-                    link.await;
-                })
-            };
-            all = all.merge(upgrade::router(&host, Arc::new(take)));
-        }
-        Ok(unmatched::answered(all, &observer))
+        // Not observed: a link is no request, and lasts.
+        let all = messages.merge(others).merge(peers);
+        Ok(Apps { usual: unmatched::answered(all, &observer), crowded })
     }
+}
+
+/// What answers on the connections of a server.
+pub(crate) struct Apps {
+    pub(crate) usual: Router,
+    /// On those that are too many.
+    pub(crate) crowded: Router,
+}
+
+/// Takes the links of peers, if the node has such.
+fn peers(node: &Node) -> Router {
+    if !node.has_peers() {
+        return Router::new();
+    }
+    let (host, node) = (node.host().clone(), node.clone());
+    let take = move |connection| -> BoxFuture<'static, ()> {
+        let link = node.accept_peer(connection);
+        Box::pin(async move {
+            link.await;
+        })
+    };
+    upgrade::router(&host, Arc::new(take))
 }
 
 /// Everything that does not fit together.

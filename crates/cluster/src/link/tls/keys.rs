@@ -10,7 +10,8 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::TLS13;
 use rustls::{
-    CertificateError, ClientConfig, Error, InconsistentKeys, RootCertStore, ServerConfig,
+    CertificateError, CipherSuite, ClientConfig, Error, InconsistentKeys, RootCertStore,
+    ServerConfig,
 };
 
 use super::Tls;
@@ -56,7 +57,7 @@ impl Keys {
         let parts = contents.parts(tls)?;
         let one = |fault| TlsError { faults: vec![fault] };
         let roots = Arc::new(roots(&parts, tls).map_err(one)?);
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(provider());
         let names = Certified::of(&parts.chain[0]);
         let named = names.and_then(|names| names.must_name(&owner.cluster, &owner.node));
         let named = named.map_err(|why| of(tls, &why));
@@ -87,6 +88,14 @@ impl Keys {
             }
         }
     }
+}
+
+/// What ring has, with the cipher first that costs least where the processor knows AES.
+fn provider() -> CryptoProvider {
+    let mut provider = ring::default_provider();
+    let first = CipherSuite::TLS13_AES_128_GCM_SHA256;
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != first);
+    provider
 }
 
 fn of(tls: &Tls, why: &str) -> String {

@@ -1,16 +1,20 @@
-use bytes::BytesMut;
-use catga_host::{Connection, Host, timeout};
-use rustls::CommonState;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use bytes::BytesMut;
+use catga_host::{Connection, Host, timeout};
+use rustls::CommonState;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::certified::Certified;
 use super::keys::{ALPN, Keys, nobody};
 use super::trouble::trouble;
 use crate::link::handshake::Unmet;
+
+/// What is read at once, also of somebody who has proved nothing yet.
+const READ_BYTES: usize = 16 << 10;
 
 /// What is read and forgotten of a peer that was refused, so that it hears why.
 const DRAIN_BYTES: u64 = 64 << 10;
@@ -31,7 +35,7 @@ pub(super) async fn dial(
         return Err(Unmet::Refused(why.to_owned()));
     }
     let connector = TlsConnector::from(Arc::clone(&keys.client));
-    match connector.connect(nobody(), stream).into_fallible().await {
+    match connector.connect(nobody(), buffered(stream)).into_fallible().await {
         Ok(stream) => {
             let certified = who(stream.get_ref().1)?;
             Ok((Connection::new(stream), certified))
@@ -47,13 +51,18 @@ pub(super) async fn accept(
     stream: Connection,
 ) -> Result<(Connection, Certified), Unmet> {
     let acceptor = TlsAcceptor::from(Arc::clone(&keys.server));
-    match acceptor.accept(stream).into_fallible().await {
+    match acceptor.accept(buffered(stream)).into_fallible().await {
         Ok(stream) => {
             let certified = who(stream.get_ref().1)?;
             Ok((Connection::new(stream), certified))
         }
         Err((error, stream)) => Err(unmet(host, &error, stream).await),
     }
+}
+
+/// rustls reads 4 KiB at once: a call of the machine for each would cost more than the cipher.
+fn buffered(stream: Connection) -> BufReader<Connection> {
+    BufReader::with_capacity(READ_BYTES, stream)
 }
 
 /// Who is at the other end.
@@ -71,7 +80,7 @@ fn who(state: &CommonState) -> Result<Certified, Unmet> {
 
 /// Why there is no TLS. The other end was told by an alert, and gets a while to hear it: a stream
 /// that is dropped while something comes may lose what was written last.
-async fn unmet(host: &dyn Host, error: &io::Error, mut stream: Connection) -> Unmet {
+async fn unmet(host: &dyn Host, error: &io::Error, mut stream: BufReader<Connection>) -> Unmet {
     let Some(why) = trouble(error) else {
         return Unmet::Failed(format!("in the handshake of TLS: {error}"));
     };
