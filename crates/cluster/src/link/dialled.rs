@@ -16,7 +16,7 @@ use super::connection::End;
 use super::frame::Kind;
 use super::ground::Ground;
 use super::hello::Met;
-use super::lane::Lane;
+use super::lane::{Lane, bytes_max};
 use super::pulse::Pulse;
 use super::reader::FrameReader;
 use super::room::{Entered, Place, Rooms};
@@ -64,7 +64,8 @@ impl Dialled {
         request: Vec<Bytes>,
         within: Duration,
     ) -> BoxFuture<'static, Result<Bytes, CallError>> {
-        let (bytes, max) = (request.iter().map(Bytes::len).sum(), self.ground.options.max_request);
+        let bytes = request.iter().map(Bytes::len).sum();
+        let max = bytes_max(topic, self.ground.options.max_request);
         if bytes > max {
             let why = format!("it has {bytes} bytes, and at most {max} are taken");
             return Box::pin(std::future::ready(Err(CallError::NotSent(why))));
