@@ -22,10 +22,14 @@ const CLIENTS: [usize; 5] = [1, 16, 64, 256, 1024];
 /// How many write over HTTP, and use the other stores.
 const REMOTE: [usize; 4] = [1, 16, 64, 256];
 
+/// How many write where the nodes meet by TLS.
+const BY_TLS: usize = 64;
+
 /// How many read.
 const READERS: [usize; 2] = [1, 64];
 
 const WRITE_LEADER: &str = "write/in-process-leader";
+const WRITE_LEADER_TLS: &str = "write/in-process-leader-tls";
 const WRITE_FOLLOWER: &str = "write/in-process-follower";
 const WRITE_HTTP: &str = "write/http";
 const READ_LOCAL: &str = "read/local";

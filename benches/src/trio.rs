@@ -2,6 +2,7 @@
 //! and the parent that starts them, asks them and ends them.
 
 mod asked;
+mod certificates;
 mod in_process;
 mod node;
 mod process;
@@ -37,6 +38,8 @@ pub(crate) enum Timing {
 #[derive(Debug)]
 pub(crate) struct Trio {
     timing: Timing,
+    /// Where their certificates are, if they meet by TLS.
+    tls: Option<PathBuf>,
     ports: [u16; NODES],
     nodes: Vec<NodeProcess>,
     dir: TempDir,
@@ -48,8 +51,19 @@ const LEADER_WAIT: Duration = Duration::from_secs(20);
 impl Trio {
     /// Starts all nodes, on the disk that the results are written to, and waits for a leader.
     pub(crate) fn start(timing: Timing) -> Result<Self> {
-        let dir = tempfile::Builder::new().prefix("nodes-").tempdir_in(folder()?)?;
-        let mut trio = Self { timing, ports: free_ports()?, nodes: Vec::new(), dir };
+        Self::start_in(directory()?, timing, None)
+    }
+
+    /// The same, with nodes that meet by TLS.
+    pub(crate) fn start_with_tls(timing: Timing) -> Result<Self> {
+        let dir = directory()?;
+        let tls = dir.path().join("tls");
+        certificates::make(&tls)?;
+        Self::start_in(dir, timing, Some(tls))
+    }
+
+    fn start_in(dir: TempDir, timing: Timing, tls: Option<PathBuf>) -> Result<Self> {
+        let mut trio = Self { timing, tls, ports: free_ports()?, nodes: Vec::new(), dir };
         for number in 0..NODES {
             trio.nodes.push(trio.spawn(number)?);
         }
@@ -104,12 +118,17 @@ impl Trio {
             ports: self.ports.to_vec(),
             dir: self.dir(number),
             short: matches!(self.timing, Timing::Short),
+            tls: self.tls.clone(),
         })
     }
 
     fn dir(&self, number: usize) -> PathBuf {
         self.dir.path().join(name(number))
     }
+}
+
+fn directory() -> Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("nodes-").tempdir_in(folder()?)?)
 }
 
 /// What a node is called.

@@ -1,5 +1,6 @@
 //! What the integration tests share: a small order domain, and waiting without sleeping.
 
+pub mod authority;
 pub mod machines;
 pub mod orders;
 pub mod parcels;

@@ -12,6 +12,9 @@ use catga_testkit::network::SimNetwork;
 
 use crate::orders::Orders;
 
+/// The id of the cluster.
+pub(crate) const CLUSTER: &str = "test";
+
 /// Where a node keeps its data, on its own machine.
 const DATA: &str = "/data";
 
@@ -63,7 +66,7 @@ impl Machines {
 
     /// The cluster of the first `members` machines, as the node on machine `number` is told of it.
     pub fn cluster(&self, number: usize, members: usize) -> Cluster {
-        Cluster::new("test", (0..members).map(endpoint))
+        Cluster::new(CLUSTER, (0..members).map(endpoint))
             .name(name(number))
             .data_dir(DATA)
             .trust_network()

@@ -1,5 +1,6 @@
 use super::{
-    CLIENTS, READ_LINEARIZABLE, READ_LOCAL, READERS, WRITE_FOLLOWER, WRITE_HTTP, WRITE_LEADER,
+    BY_TLS, CLIENTS, READ_LINEARIZABLE, READ_LOCAL, READERS, WRITE_FOLLOWER, WRITE_HTTP,
+    WRITE_LEADER, WRITE_LEADER_TLS,
 };
 use crate::harness::{Bar, Figures, Report};
 
@@ -73,6 +74,13 @@ fn others(figure: &Figure<'_>) -> Vec<Bar> {
         let share = share(WRITE_FOLLOWER, clients);
         push(clients, share.map(|share| at_least(WRITE_FOLLOWER, "of the leader", share, 0.7)));
     }
+    let by_tls = figure.ops(WRITE_LEADER_TLS, "catga", BY_TLS).zip(figure.ops(
+        WRITE_LEADER,
+        "catga",
+        BY_TLS,
+    ));
+    let by_tls = by_tls.map(|(with, without)| with / without);
+    push(BY_TLS, by_tls.map(|it| at_least(WRITE_LEADER_TLS, "of the writes without", it, 0.85)));
     for clients in READERS {
         let took = figure.of(READ_LOCAL, "catga", clients, |figures| figures.ns_per_op);
         push(clients, took.map(|ns| at_most(READ_LOCAL, "µs", ns / 1e3, 1.0)));

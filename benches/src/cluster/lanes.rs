@@ -11,8 +11,8 @@ use super::over_http;
 #[cfg(feature = "rivals")]
 use super::rivals::Rivals;
 use super::{
-    CLIENTS, READ_HTTP, READ_LINEARIZABLE, READ_LOCAL, READERS, REMOTE, WRITE_FOLLOWER, WRITE_HTTP,
-    WRITE_LEADER,
+    BY_TLS, CLIENTS, READ_HTTP, READ_LINEARIZABLE, READ_LOCAL, READERS, REMOTE, WRITE_FOLLOWER,
+    WRITE_HTTP, WRITE_LEADER, WRITE_LEADER_TLS,
 };
 use crate::harness::{Figures, Lane, Options};
 use crate::trio::{Load, NODES, Timing, Trio, Work};
@@ -63,7 +63,10 @@ impl Stage {
                 let (case, clients) = (case.to_owned(), Some(clients));
                 lanes.push(Lane { case, subject: "catga", settings, clients, round });
             };
-            // The first of our nodes' in a round.
+            if clients == BY_TLS {
+                lane(WRITE_LEADER_TLS, "three nodes", self.by_tls(clients));
+            }
+            // The first in a round of our nodes that stay.
             lane(WRITE_LEADER, "three nodes", self.afresh(clients));
             lane(WRITE_FOLLOWER, "", self.in_process(Work::Write, clients, 1));
             if REMOTE.contains(&clients) && clients != 16 {
@@ -119,6 +122,17 @@ impl Stage {
         Box::new(move || {
             *self.nodes.borrow_mut() = None;
             round()
+        })
+    }
+
+    /// Clients on the leader of nodes that meet by TLS, which are there for this alone.
+    fn by_tls(&self, clients: usize) -> Box<dyn FnMut() -> Result<Figures> + '_> {
+        let load = Load { work: Work::Write, clients, ms: self.time.as_millis() as u64 };
+        Box::new(move || {
+            *self.nodes.borrow_mut() = None;
+            let mut trio = Trio::start_with_tls(Timing::Usual)?;
+            let leader = trio.leader()?;
+            trio.load(leader, load)
         })
     }
 

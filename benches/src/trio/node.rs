@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::runtime::Builder;
 
 use super::asked::{Ask, Audit};
-use super::{NODES, in_process, name};
+use super::{NODES, certificates, in_process, name};
 use crate::orders::{self, CountOrders, GetOrder, OrderId};
 
 /// Which node of which cluster.
@@ -29,7 +29,13 @@ pub(crate) struct NodeArgs {
     /// Campaign after 150 ms, show itself every 50
     #[arg(long)]
     pub(super) short: bool,
+    /// Meet the others by TLS, with the certificates there
+    #[arg(long)]
+    pub(super) tls: Option<PathBuf>,
 }
+
+/// The id of the cluster.
+pub(super) const CLUSTER: &str = "bench";
 
 impl NodeArgs {
     pub(super) fn name(&self) -> String {
@@ -38,10 +44,14 @@ impl NodeArgs {
 
     fn cluster(&self) -> Cluster {
         let member = |port: &u16| format!("http://127.0.0.1:{port}");
-        let cluster = Cluster::new("bench", self.ports.iter().map(member))
+        let cluster = Cluster::new(CLUSTER, self.ports.iter().map(member))
             .name(self.name())
             .address(member(&self.ports[self.number]))
             .data_dir(&*self.dir);
+        let cluster = match &self.tls {
+            Some(dir) => cluster.tls(certificates::of(dir, self.number)),
+            None => cluster,
+        };
         if !self.short {
             return cluster;
         }

@@ -37,6 +37,9 @@ impl NodeProcess {
         if args.short {
             command.arg("--short");
         }
+        if let Some(dir) = &args.tls {
+            command.arg("--tls").arg(dir);
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
         let mut process = command.spawn().context("cannot start a node")?;
         let asks = process.stdin.take().context("its input is a pipe")?;

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "tls")]
+use catga_cluster::Tls;
 use catga_cluster::{DataOptions, Member, MemberOptions, Secret, SecretTooShort};
 use catga_core::{Fault, FaultCode, Layer, NodeName};
 use catga_host::Host;
@@ -45,6 +47,8 @@ pub struct Cluster {
     listen: Option<SocketAddr>,
     data: Option<DataDir>,
     secret: Option<Result<Secret, SecretTooShort>>,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     trusts_network: bool,
     election_timeout: Duration,
     heartbeat_interval: Duration,
@@ -70,6 +74,8 @@ impl Cluster {
             listen: None,
             data: None,
             secret: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             trusts_network: false,
             election_timeout: usual.election_timeout,
             heartbeat_interval: usual.heartbeat_interval,
@@ -114,7 +120,19 @@ impl Cluster {
         self
     }
 
-    /// Takes peers from other machines without a secret. Whoever reaches this node's port can then
+    /// Meets peers by mutual TLS alone: what nodes say to each other is hidden and protected, and a
+    /// peer is who its certificate says. It runs on the same port, inside the connections that peers
+    /// make there; clients go on with plain HTTP.
+    ///
+    /// A [`secret`](Self::secret) may be set as well: then a peer needs both.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Takes peers from other machines without a secret or TLS. Whoever reaches this node's port can then
     /// be a member, and read and write everything.
     #[must_use]
     pub fn trust_network(mut self) -> Self {
@@ -196,6 +214,13 @@ impl Cluster {
         own
     }
 
+    fn has_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
     /// Where this node listens, given where it is reached.
     fn listening(&self, own: &MemberAddress) -> SocketAddr {
         self.listen.unwrap_or_else(|| {
@@ -227,9 +252,11 @@ impl Backend for Cluster {
                 tracing::warn!(address = %own, why);
             }
             let at = self.listening(&own);
-            if !at.ip().is_loopback() && self.secret.is_none() && !self.trusts_network {
+            let is_open = self.secret.is_none() && !self.has_tls() && !self.trusts_network;
+            if !at.ip().is_loopback() && is_open {
                 let why = "other machines reach it, and whoever does could be a member: set a \
-                           secret (CLUSTER_SECRET), the same on all members";
+                           secret (CLUSTER_SECRET), the same on all members, or TLS \
+                           (CLUSTER_TLS_CA, CLUSTER_TLS_CERT and CLUSTER_TLS_KEY)";
                 faults.push(bad("secret", "not set", &format!("on {at} {why}")));
             }
         }
@@ -273,6 +300,8 @@ impl Backend for Cluster {
         let mut options = MemberOptions::new(data, self.id, addresses, own.address());
         let secret = self.secret.transpose();
         options.secret = secret.map_err(|error| Fault::internal(error.to_string()))?;
+        #[cfg(feature = "tls")]
+        options.tls.clone_from(&self.tls);
         options.upgrade = reception::UPGRADES;
         options.election_timeout = self.election_timeout;
         options.heartbeat_interval = self.heartbeat_interval;

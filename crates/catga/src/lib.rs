@@ -84,6 +84,8 @@ pub use crate::error::{Error, Result};
 #[cfg(feature = "json")]
 pub use crate::formats::Json;
 pub use crate::formats::MessagePack;
+#[cfg(feature = "tls")]
+pub use catga_cluster::{Tls, certificate_name};
 
 pub use catga_core::{
     Aggregate, Answer, Call, Checkpointed, Class, Command, CommandKind, Condition, Context,
@@ -105,9 +107,10 @@ pub use catga_macros::{
     Command, DomainError, Event, Id, Query, aggregate, contract, projection, service,
 };
 pub use catga_runtime::{
-    Asking, Backend, Builder, CallOptions, Client, ClusterStatus, ClusterView, DeadLetter, Health,
-    Limits, MemberState, MemberStatus, MembershipChange, MembershipError, Memory, Node, NodeState,
-    OpenListener, Parts, PeerCalls, PeerError, PeerRequests, ProjectionStatus, Sending, StartError,
-    StartFault, SubscriberState, SubscriberStatus, ViewStore, Wiring,
+    Asking, Backend, Builder, CallOptions, CertificateStatus, Client, ClusterStatus, ClusterView,
+    DeadLetter, Health, Limits, MemberState, MemberStatus, MembershipChange, MembershipError,
+    Memory, Node, NodeState, OpenListener, Parts, PeerCalls, PeerError, PeerRequests,
+    ProjectionStatus, Sending, StartError, StartFault, SubscriberState, SubscriberStatus,
+    ViewStore, Wiring,
 };
 pub use uuid::Uuid;

@@ -58,6 +58,8 @@ pub use entry::Entry;
 pub use founding::{Charter, Founding, FoundingError};
 pub use ground::{Ground, Store};
 pub use hand_over::HandedOver;
+#[cfg(feature = "tls")]
+pub use link::{Certificate, Credentials, Tls, TlsError, certificate_name};
 pub use link::{LinkOptions, LinkStats, Links, Protocol, Secret, SecretTooShort};
 pub use machine::{Machine, View};
 pub use member::{Member, MemberOptions};

@@ -3,7 +3,7 @@
 //! Each node dials each peer and keeps that one connection; its requests travel on it, and their
 //! answers come back on it. So there are two connections between two nodes, one dialled by each.
 //!
-//! A connection begins with a [handshake], and is [frames](frame) from then on. What is sent waits
+//! A connection begins with [TLS](tls), if that is set, and a [handshake], and is [frames](frame) from then on. What is sent waits
 //! in an [outbox] with three [lanes](lane), from which the writer takes a [batch] whenever the
 //! stream takes more. What comes is put together by the [assembly]. A [pulse] watches that
 //! something is heard.
@@ -28,6 +28,11 @@ mod reader;
 mod hello;
 
 mod handshake;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "link/no_tls.rs"]
+mod tls;
 mod upgrade;
 
 mod connection;
@@ -41,6 +46,7 @@ mod verdict;
 
 mod dial;
 mod dialled;
+mod renewal;
 
 mod accepted;
 mod serving;
@@ -57,3 +63,5 @@ pub use options::LinkOptions;
 pub use protocol::Protocol;
 pub use secret::{Secret, SecretTooShort};
 pub use stats::LinkStats;
+#[cfg(feature = "tls")]
+pub use tls::{Certificate, Credentials, Tls, TlsError, certificate_name};

@@ -15,6 +15,8 @@ pub use self::options::MemberOptions;
 use crate::belonging::Belonging;
 use crate::founding::{Founder, found};
 use crate::joining::{Admission, Joined, Petition};
+#[cfg(feature = "tls")]
+use crate::link::Credentials;
 use crate::opening::{on_a_thread, open_journal};
 use crate::{Address, Charter, DataDir, Links, Options, Peer, RaftLog, Serve};
 
@@ -49,7 +51,15 @@ impl Member {
         host: Arc<dyn Host>,
         options: MemberOptions,
     ) -> Result<Self, Fault> {
-        let dir = DataDir::open(&host, &options.data.dir, &options.data.replica.node).await?;
+        let node = &options.data.replica.node;
+        #[cfg(feature = "tls")]
+        let credentials = {
+            let load = |tls| Credentials::load(host.clone(), tls, &options.cluster, node);
+            let loaded = options.tls.clone().map(load).transpose();
+            // Before anything is touched.
+            loaded.map_err(|error| Fault::new(FaultCode::LogUnavailable, error.to_string()))?
+        };
+        let dir = DataDir::open(&host, &options.data.dir, node).await?;
         let identity = dir.identity();
         let me = Peer { name: identity.name.clone(), id: identity.id, store: identity.store };
         let files = (dir.files(), dir.charter());
@@ -57,7 +67,13 @@ impl Member {
         let members = options.members.iter().map(ToString::to_string).collect();
         let founder = Founder::open(Arc::clone(&host), files, me.clone(), cluster, members);
         let founder = founder.map_err(Fault::from).inspect_err(|_| dir.release())?;
-        let links = Links::new(Arc::clone(&host), options.link_options(me.clone()));
+        let link_options = options.link_options(me.clone());
+        #[cfg(feature = "tls")]
+        let link_options = match credentials {
+            Some(credentials) => link_options.with_tls(credentials),
+            None => link_options,
+        };
+        let links = Links::new(Arc::clone(&host), link_options);
         let desk = Arc::new(Desk::new(founder.clone()));
         links.serve(Arc::clone(&desk) as Arc<dyn Serve>);
         Ok(Self { host, options, dir, me, founder, links, desk })

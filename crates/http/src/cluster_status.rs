@@ -27,6 +27,9 @@ pub(crate) struct ClusterStatus {
     durability: Durability,
     /// How far the node's journal is, and what it has come to.
     journal: Journal,
+    /// By what the node proves to its peers that it is itself, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<Certificate>,
 }
 
 /// One member of a cluster.
@@ -56,6 +59,17 @@ pub(crate) struct Durability {
     /// `nothing`, `process-end`, `power-loss` or `failover`.
     #[schema(example = "failover")]
     survives: String,
+}
+
+/// The certificate of a node.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Certificate {
+    /// How long it is valid, in seconds; zero once it has expired.
+    #[schema(example = 2592000)]
+    expires_in_s: u64,
+    /// Why a newer one was not taken, if it was not.
+    refused: Option<String>,
 }
 
 /// A journal as one node has applied it. Nodes at the same position have the same hash; if they do
@@ -97,6 +111,10 @@ fn status(node: &Node, draining: bool) -> ClusterStatus {
             log: seen.guarantees.log.to_owned(),
             survives: seen.guarantees.survives.to_string(),
         },
+        certificate: seen.certificate.map(|certificate| Certificate {
+            expires_in_s: certificate.valid_for.as_secs(),
+            refused: certificate.refused,
+        }),
         journal: Journal { position: position.to_string(), hash: format!("{hash:016x}") },
     }
 }

@@ -14,32 +14,62 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::watch;
 
+use crate::crowd::{CONNECTIONS_MAX, Crowd};
 use crate::head_timer::HeadTimer;
+use crate::patient::Patient;
 
 /// The most bytes of one request's head, headers and all: above it is 431.
 const HEAD_BYTES: usize = 64 * 1024;
 
 /// How long the head of a request may take, if nothing else is said.
-pub(crate) const HEADER_WAIT: Duration = Duration::from_secs(10);
+const HEADER_WAIT: Duration = Duration::from_secs(10);
 
 /// How long to wait before accepting again when the machine has no room for a connection.
 const NO_ROOM_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a client may take nothing of its answer, if nothing else is said.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
+
+/// What the clients of a server are held to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// How long the head of a request may take, and how long a connection may be without one.
+    pub(crate) header_wait: Duration,
+    /// How long a client may take nothing of its answer.
+    pub(crate) answer_wait: Duration,
+    /// How many connections there are at once.
+    pub(crate) connections_max: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        let (header_wait, answer_wait) = (HEADER_WAIT, ANSWER_WAIT);
+        Self { header_wait, answer_wait, connections_max: CONNECTIONS_MAX }
+    }
+}
 
 /// The open connections of one server.
 pub(crate) struct Connections {
     host: Arc<dyn Host>,
     http: http1::Builder,
     app: Router,
+    /// What is answered where there are too many.
+    crowded: Router,
+    crowd: Crowd,
+    answer_wait: Duration,
     /// Tells every connection to end after the request that it is busy with. Each connection
     /// holds a receiver, so that the last one's end can be waited for.
     draining: watch::Sender<bool>,
 }
 
 impl Connections {
-    pub(crate) fn new(host: Arc<dyn Host>, app: Router, header_wait: Duration) -> Self {
+    /// Connections within `bounds` on which `app` answers, or `crowded` on those that are too many.
+    pub(crate) fn new(host: Arc<dyn Host>, app: Router, crowded: Router, bounds: Bounds) -> Self {
+        let Bounds { header_wait, answer_wait, connections_max } = bounds;
         let mut http = http1::Builder::new();
         http.header_read_timeout(header_wait).max_header_size(HEAD_BYTES);
-        Self { host, http, app, draining: watch::Sender::new(false) }
+        let (crowd, draining) = (Crowd::new(connections_max), watch::Sender::new(false));
+        Self { host, http, app, crowded, crowd, answer_wait, draining }
     }
 
     /// Accepts connections until it is dropped.
@@ -71,9 +101,13 @@ impl Connections {
     }
 
     fn serve(&self, connection: Connection) {
-        let service = TowerToHyperService::new(self.app.clone());
+        // Without a place it is closed at once.
+        let Some(place) = self.crowd.enter() else { return };
         let mut http = self.http.clone();
+        let app = if place.is_spare { &self.crowded } else { &self.app };
+        let service = TowerToHyperService::new(app.clone());
         http.timer(HeadTimer::new(self.host.clone()));
+        let connection = Patient::new(connection, self.host.clone(), self.answer_wait);
         let connection = http.serve_connection(TokioIo::new(connection), service);
         // Peers upgrade their connections to links.
         let connection = connection.with_upgrades();
@@ -107,6 +141,7 @@ impl Connections {
             if let Err(error) = ended {
                 tracing::debug!(%error, "a connection broke");
             }
+            drop(place);
         };
         // It ends by itself, at the latest when the server has drained or the process ends.
         drop(self.host.spawn("http connection", Box::pin(served)));
@@ -186,7 +221,8 @@ mod tests {
         let listener = Listener::new(Troubled { accepts: AtomicU32::new(0), streams });
         let app = Router::new().route("/", axum::routing::get(async || "hello"));
         let host = Arc::new(TokioHost::current());
-        let connections = Connections::new(host, app, Duration::from_secs(3600));
+        let bounds = Bounds { header_wait: Duration::from_secs(3600), ..Bounds::default() };
+        let connections = Connections::new(host, app.clone(), app, bounds);
         let (mut client, server) = tokio::io::duplex(1024);
         send.send(server).await.expect("the listener is there");
         let asked = async {
@@ -203,5 +239,42 @@ mod tests {
         let mut rest = Vec::new();
         client.read_to_end(&mut rest).await.expect("the connection ends in order");
         assert!(rest.ends_with(b"hello"));
+    }
+
+    /// A server on one connection to which `client` talks, which answers a megabyte; until the
+    /// connection has ended.
+    async fn answer_much(client: impl AsyncFnOnce(DuplexStream)) -> Duration {
+        let app = Router::new().route("/", axum::routing::get(async || vec![7; 1 << 20]));
+        let host = Arc::new(TokioHost::current());
+        let connections = Connections::new(host.clone(), app.clone(), app, Bounds::default());
+        let (mut stream, server) = tokio::io::duplex(1024);
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it takes bytes");
+        let began = host.now();
+        connections.serve(Connection::new(server));
+        client(stream).await;
+        connections.drain().await;
+        host.now() - began
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_of_its_answer_is_cut_off_and_a_slow_one_is_not() {
+        let mut kept = None;
+        let took = answer_much(async |stream| kept = Some(stream)).await;
+        assert_eq!(took.as_secs(), ANSWER_WAIT.as_secs(), "{took:?}");
+        drop(kept);
+        let took = answer_much(async |mut stream| {
+            let mut got = 0;
+            while got < 1 << 20 {
+                tokio::time::sleep(ANSWER_WAIT / 2).await;
+                let mut bytes = vec![0; 1 << 16];
+                let mut read = 0;
+                while read < bytes.len() && got < 1 << 20 {
+                    let count = stream.read(&mut bytes).await.expect("it goes on");
+                    assert_ne!(count, 0, "it ended after {got} bytes");
+                    (read, got) = (read + count, got + count);
+                }
+            }
+        });
+        assert!(took.await > ANSWER_WAIT * 5);
     }
 }

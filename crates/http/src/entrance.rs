@@ -11,7 +11,7 @@ use catga_host::{BoxFuture, Connection, Host, Listener};
 use catga_runtime::OpenListener;
 use tokio::sync::oneshot;
 
-use crate::connections::{Connections, HEADER_WAIT};
+use crate::connections::{Bounds, Connections};
 use crate::observer::{new_trace, trace_of};
 use crate::problem::Problem;
 use crate::{connections, health, upgrade};
@@ -44,7 +44,8 @@ impl Entrance {
     ) -> Arc<Self> {
         let address = listener.local_addr().expect("a listener knows its address");
         let app = router(&host, Arc::new(peers));
-        let connections = Connections::new(host.clone(), app, HEADER_WAIT);
+        let (crowded, bounds) = (app.clone(), Bounds::default());
+        let connections = Connections::new(host.clone(), app, crowded, bounds);
         let (open, asked) = oneshot::channel::<oneshot::Sender<Listener>>();
         let accepting = async move {
             tokio::select! {

@@ -52,10 +52,12 @@ mod metrics_page;
 mod swagger;
 
 mod connections;
+mod crowd;
 mod entrance;
 mod from_env;
 mod head_timer;
 mod leaving;
+mod patient;
 mod serve_error;
 mod server;
 mod stop;

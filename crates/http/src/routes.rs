@@ -16,8 +16,8 @@ use crate::leaving::{Door, Leaving};
 use crate::observer::{Observer, observe};
 use crate::operation::{Operation, path_params};
 use crate::{
-    AdminToken, Route, RoutesError, admin, cluster_status, document, health, leaving, metrics_page,
-    swagger, unmatched, upgrade,
+    AdminToken, Route, RoutesError, admin, cluster_status, crowd, document, health, leaving,
+    metrics_page, swagger, unmatched, upgrade,
 };
 
 /// Which message stands at which path: the whole of a service's HTTP interface.
@@ -129,10 +129,10 @@ impl Routes {
     /// # Errors
     /// Everything about the routes that does not fit, at once.
     pub fn into_router(self, node: Node) -> Result<Router, RoutesError> {
-        self.assemble(node, &Settings::default())
+        Ok(self.assemble(node, &Settings::default())?.usual)
     }
 
-    pub(crate) fn assemble(self, node: Node, settings: &Settings) -> Result<Router, RoutesError> {
+    pub(crate) fn assemble(self, node: Node, settings: &Settings) -> Result<Apps, RoutesError> {
         let operations: Vec<_> = self.routes.iter().map(|route| &route.operation).collect();
         check(&operations)?;
         let document = document::write(&self.title, &self.version, &operations);
@@ -141,13 +141,16 @@ impl Routes {
         for Registered { operation, mount } in self.routes {
             messages = messages.route(&operation.path, mount(&observer, settings));
         }
+        let health = health::router(&node, self.version, &settings.leaving);
+        let peers = peers(&node);
+        let crowded = crowd::router(node.host(), health.clone().merge(peers.clone()));
         let door = Door { leaving: settings.leaving.clone(), observer: observer.clone() };
         let messages = messages.layer(from_fn_with_state(door.clone(), leaving::let_in));
         let others = self
             .others
             .with_state(node.clone())
             .layer(from_fn_with_state(door, leaving::let_in))
-            .merge(health::router(&node, self.version, &settings.leaving))
+            .merge(health)
             .merge(cluster_status::router(&node, &settings.leaving))
             .merge(metrics_page::router(&node))
             .merge(swagger::router(document));
@@ -156,21 +159,33 @@ impl Routes {
             None => others,
         };
         let others = others.layer(from_fn_with_state(observer.clone(), observe));
-        let mut all = messages.merge(others);
-        if node.has_peers() {
-            // Not observed: a link is no request, and lasts.
-            let host = node.host().clone();
-            let take = move |connection| -> BoxFuture<'static, ()> {
-                let link = node.accept_peer(connection);
-                Box::pin(async move {
-                    link.await;
-                })
-            };
-            all = all.merge(upgrade::router(&host, Arc::new(take)));
-        }
-        let all = unmatched::answered(all, &observer);
-        Ok(all.layer(map_response_with_state(settings.leaving.clone(), leaving::last)))
+        // Not observed: a link is no request, and lasts.
+        let usual = unmatched::answered(messages.merge(others).merge(peers), &observer);
+        let usual = usual.layer(map_response_with_state(settings.leaving.clone(), leaving::last));
+        Ok(Apps { usual, crowded })
     }
+}
+
+/// What answers on the connections of a server.
+pub(crate) struct Apps {
+    pub(crate) usual: Router,
+    /// On those that are too many.
+    pub(crate) crowded: Router,
+}
+
+/// Takes the links of peers, if the node has such.
+fn peers(node: &Node) -> Router {
+    if !node.has_peers() {
+        return Router::new();
+    }
+    let (host, node) = (node.host().clone(), node.clone());
+    let take = move |connection| -> BoxFuture<'static, ()> {
+        let link = node.accept_peer(connection);
+        Box::pin(async move {
+            link.await;
+        })
+    };
+    upgrade::router(&host, Arc::new(take))
 }
 
 /// Everything that does not fit together.

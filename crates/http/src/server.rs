@@ -5,9 +5,9 @@ use std::time::Duration;
 use catga_host::{BoxFuture, Listener, timeout};
 use catga_runtime::Node;
 
-use crate::connections::{Connections, HEADER_WAIT};
+use crate::connections::{Bounds, Connections};
 use crate::leaving::Leaving;
-use crate::routes::Settings;
+use crate::routes::{Apps, Settings};
 use crate::stop::Stop;
 use crate::{AdminToken, Routes, ServeError, from_env};
 
@@ -37,7 +37,7 @@ pub struct Server {
     node: Node,
     routes: Routes,
     address: Option<SocketAddr>,
-    header_wait: Duration,
+    bounds: Bounds,
     body_wait: Duration,
     grace: Duration,
     admin: Option<AdminToken>,
@@ -51,7 +51,7 @@ impl Server {
             node,
             routes,
             address: None,
-            header_wait: HEADER_WAIT,
+            bounds: Bounds::default(),
             body_wait: Settings::default().body_wait,
             grace: Duration::from_millis(500),
             admin: None,
@@ -70,7 +70,22 @@ impl Server {
     /// How long the head of a request may take to arrive, and how long a connection may be kept
     /// open without one: 10 s.
     pub fn header_wait(mut self, wait: Duration) -> Self {
-        self.header_wait = wait;
+        self.bounds.header_wait = wait;
+        self
+    }
+
+    /// How long a client may take nothing of its answer: 30 s. One that takes some now and then may
+    /// be as slow as it is.
+    pub fn answer_wait(mut self, wait: Duration) -> Self {
+        self.bounds.answer_wait = wait;
+        self
+    }
+
+    /// How many connections there are at once: 4096. Links of peers do not count. When there are as
+    /// many, probes and peers still get through, others are answered 503, and past some more of
+    /// those nobody is.
+    pub fn connections_max(mut self, max: usize) -> Self {
+        self.bounds.connections_max = max.max(1);
         self
     }
 
@@ -116,12 +131,12 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future stops accepting; open connections and the node go on.
     pub async fn run(self) -> Result<(), ServeError> {
-        let Self { node, routes, address, header_wait, body_wait, grace, admin, drain_on } = self;
+        let Self { node, routes, address, bounds, body_wait, grace, admin, drain_on } = self;
         let settings = Settings { body_wait, admin, ..Settings::default() };
-        let app = routes.assemble(node.clone(), &settings)?;
+        let Apps { usual, crowded } = routes.assemble(node.clone(), &settings)?;
         let mut stop = Stop::listen(drain_on).map_err(ServeError::Signals)?;
         let (listener, local) = listen(&node, address).await?;
-        let connections = Connections::new(node.host().clone(), app, header_wait);
+        let connections = Connections::new(node.host().clone(), usual, crowded, bounds);
         let endpoint = from_env::endpoint(local);
         let api = format!("{endpoint}/swagger-ui");
         tracing::info!(node = %node.name(), address = %local, api, "serving");

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
 
 use crate::observer::{new_trace, trace_of};
+use crate::patient::Patient;
 use crate::problem::Problem;
 
 /// Where a peer asks for a link.
@@ -75,10 +76,10 @@ fn switched(host: &dyn Host, upgrade: OnUpgrade, peers: Peers) -> Response {
 
 /// The connection itself, after what has come of the link already.
 fn connection(upgraded: Upgraded) -> Connection {
-    match upgraded.downcast::<TokioIo<Connection>>() {
-        Ok(Parts { io, read_buf, .. }) if read_buf.is_empty() => io.into_inner(),
+    match upgraded.downcast::<TokioIo<Patient>>() {
+        Ok(Parts { io, read_buf, .. }) if read_buf.is_empty() => io.into_inner().into_inner(),
         Ok(Parts { io, read_buf, .. }) => {
-            let (reader, writer) = tokio::io::split(io.into_inner());
+            let (reader, writer) = tokio::io::split(io.into_inner().into_inner());
             let reader = Cursor::new(read_buf).chain(reader);
             Connection::new(tokio::io::join(reader, writer))
         }

@@ -13,6 +13,7 @@ mod start_error;
 
 mod backend;
 mod builder;
+mod certificate;
 mod lifecycle;
 mod membership;
 mod node;
@@ -42,6 +43,7 @@ mod status;
 pub use asking::Asking;
 pub use backend::{Backend, Memory, Parts};
 pub use builder::Builder;
+pub use certificate::CertificateStatus;
 pub use client::Client;
 pub use limits::Limits;
 pub use membership::{MembershipChange, MembershipError};

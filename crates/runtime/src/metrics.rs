@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::Node;
+use crate::{CertificateStatus, Node};
 
 /// A node's metrics, in a registry of its own: several nodes may live in one process.
 pub(crate) struct Metrics {
@@ -25,6 +25,14 @@ pub(crate) struct Metrics {
     owned: Family<Name, Gauge>,
     dead_letters: Family<Name, Gauge>,
     parked: Family<Name, Gauge>,
+    /// Made for a node that has a certificate.
+    certificate: OnceLock<CertificateMetrics>,
+}
+
+#[derive(Debug, Default)]
+struct CertificateMetrics {
+    expires: Gauge,
+    refused: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -132,6 +140,7 @@ impl Metrics {
             owned,
             dead_letters,
             parked,
+            certificate: OnceLock::new(),
         }
     }
 
@@ -170,6 +179,12 @@ impl Metrics {
             dead_letters.set(known(subscriber.dead_letters));
             self.parked.get_or_create(&Name { name }).set(known(subscriber.parked));
         }
+        if let Some(certificate) = CertificateStatus::of(node) {
+            let metrics =
+                self.certificate.get_or_init(|| CertificateMetrics::new(&mut self.lock()));
+            metrics.expires.set(clamp(certificate.valid_for.as_secs()));
+            metrics.refused.set(i64::from(certificate.refused.is_some()));
+        }
         let mut text = String::new();
         encode(&mut text, &self.lock()).expect("a String takes any text");
         text
@@ -177,6 +192,24 @@ impl Metrics {
 
     fn lock(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CertificateMetrics {
+    fn new(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register_with_unit(
+            "certificate_expires_in",
+            "How long this node's certificate is valid",
+            Unit::Seconds,
+            metrics.expires.clone(),
+        );
+        registry.register(
+            "certificate_refused",
+            "1 while the newest files of TLS cannot be used, and older ones are",
+            metrics.refused.clone(),
+        );
+        metrics
     }
 }
 

@@ -14,6 +14,7 @@ use catga_host::{Connection, Host, Task, timeout};
 use catga_journal::Journal;
 use futures_util::future::join;
 
+use crate::CertificateStatus;
 use crate::commit::Committer;
 use crate::forward::{Remotes, confirmed_head};
 use crate::lifecycle::Lifecycle;
@@ -165,6 +166,8 @@ impl Node {
         health.degraded.extend(self.0.journal.degraded());
         health.degraded.extend(self.0.projections.complaints());
         health.degraded.extend(self.0.subscriptions.complaints());
+        let certificate = CertificateStatus::of(self);
+        health.degraded.extend(certificate.iter().flat_map(CertificateStatus::complaints));
         health
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use catga_core::NodeName;
 use catga_host::{BoxFuture, Connection};
 
-use crate::{MemberStatus, MembershipChange, MembershipError};
+use crate::{CertificateStatus, MemberStatus, MembershipChange, MembershipError};
 
 /// The way to the other nodes of the cluster.
 ///
@@ -48,6 +48,19 @@ pub trait PeerCalls: fmt::Debug + Send + Sync + 'static {
     /// # Cancel safety
     /// Dropping the future leaves open whether the change is made; asked again, it goes on.
     fn change(&self, change: MembershipChange) -> BoxFuture<'_, Result<(), MembershipError>>;
+
+    /// By what this node proves to its peers that it is itself, if it does.
+    fn certificate(&self) -> Option<CertificateStatus> {
+        None
+    }
+
+    /// Looks at once whether there is a newer certificate, and takes it. True if there was.
+    ///
+    /// # Errors
+    /// Why a newer one was not taken; the old one goes on.
+    fn reload_certificate(&self) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(std::future::ready(Ok(false)))
+    }
 
     /// Takes a peer's connection, which came by HTTP and was upgraded; ready once it has ended.
     ///

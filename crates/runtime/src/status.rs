@@ -1,9 +1,9 @@
 use std::fmt;
 
-use catga_core::{Each, NodeName, Offset, Position, Quarantined};
+use catga_core::{Each, Fault, NodeName, Offset, Position, Quarantined};
 use catga_journal::{Guarantees, Role};
 
-use crate::Node;
+use crate::{CertificateStatus, Node};
 
 /// The node as a member of its cluster. A single process is its own leader.
 #[derive(Clone, Debug)]
@@ -35,10 +35,8 @@ impl ClusterView {
         let name = self.node.name();
         let is_leader = leadership.role == Role::Leader;
         let endpoint = self.node.endpoint().map(ToOwned::to_owned);
-        let mut members = match &self.node.0.committer.peers {
-            Some(peers) => peers.members(),
-            None => Vec::new(),
-        };
+        let peers = self.node.0.committer.peers.as_ref();
+        let mut members = peers.map_or_else(Vec::new, |peers| peers.members());
         match members.iter_mut().find(|member| member.name == name) {
             Some(me) => me.endpoint = me.endpoint.take().or(endpoint),
             None => members.push(MemberStatus {
@@ -57,6 +55,22 @@ impl ClusterView {
             state,
             members,
             guarantees: self.node.0.journal.guarantees(),
+            certificate: CertificateStatus::of(&self.node),
+        }
+    }
+
+    /// Looks at once whether the files of TLS have changed, as the node does from time to time, and
+    /// takes them. True if they have; false as well if there is no TLS.
+    ///
+    /// # Errors
+    /// Why the new ones were not taken, as a fault not executed; the old ones go on.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may or may not have taken them.
+    pub async fn reload_certificate(&self) -> Result<bool, Fault> {
+        match &self.node.0.committer.peers {
+            Some(peers) => peers.reload_certificate().await.map_err(Fault::invalid),
+            None => Ok(false),
         }
     }
 }
@@ -79,6 +93,8 @@ pub struct ClusterStatus {
     pub members: Vec<MemberStatus>,
     /// What an acknowledged effect survives.
     pub guarantees: Guarantees,
+    /// By what the node proves to its peers that it is itself, if it does.
+    pub certificate: Option<CertificateStatus>,
 }
 
 /// What a node is doing.

@@ -34,6 +34,7 @@ async fn perform() -> Result<ExitCode, Box<dyn Error>> {
         Task::Verify(dir) => tools::verify(&dir),
         Task::Dump(dir) => tools::dump(&dir),
         Task::Operate(operation) => operate::operate(operation).await,
+        Task::Certificates { dir, nodes, valid } => tools::certificates(&dir, nodes, valid),
         Task::Serve(serving) => run::serve(serving).await,
         Task::Three(trio) => trio::run(trio).await,
         Task::Demo(demo) => demo::demo(demo).await,

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use catga::{Cluster, DataDir};
+use catga::{Cluster, DataDir, Tls};
+use order_cluster::certificates::CLUSTER;
 
 /// The three nodes: `node1` to `node3`, on ports in a row of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(crate) struct Member {
     pub(crate) all: Members,
     pub(crate) name: String,
     pub(crate) port: u16,
+    /// By what it proves to the others that it is itself.
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Members {
@@ -24,6 +27,7 @@ impl Members {
             all: self,
             name: format!("node{number}"),
             port: self.first + number - 1,
+            tls: None,
         })
     }
 
@@ -64,19 +68,24 @@ impl Members {
 
 impl Member {
     /// The cluster as this member joins it, with its data in `dir`. The environment may say more: at
-    /// which address to listen, and the secret of the cluster.
+    /// which address to listen, the secret of the cluster, and the files of TLS.
     pub(crate) fn cluster(&self, dir: DataDir) -> Result<Cluster, catga::EnvironmentError> {
-        if std::env::var_os("CLUSTER_SECRET").is_none() {
-            tracing::info!("CLUSTER_SECRET is not set: peers are taken from this machine alone");
+        let is_set = |name| std::env::var_os(name).is_some();
+        if self.tls.is_none() && !is_set("CLUSTER_SECRET") && !is_set("CLUSTER_TLS_CA") {
+            tracing::info!("without CLUSTER_SECRET or TLS peers are taken from this machine alone");
         }
         let members = self.all.all().map(|member| format!("http://localhost:{}", member.port));
-        Cluster::new("order-cluster", members)
+        let cluster = Cluster::new(CLUSTER, members)
             .name(&self.name)
             .listen(([127, 0, 0, 1], self.port).into())
             .data_dir(dir)
             .election_timeout(Duration::from_millis(150))
-            .heartbeat_interval(Duration::from_millis(50))
-            .with_env()
+            .heartbeat_interval(Duration::from_millis(50));
+        let cluster = match self.tls.clone() {
+            Some(tls) => cluster.tls(tls),
+            None => cluster,
+        };
+        cluster.with_env()
     }
 }
 

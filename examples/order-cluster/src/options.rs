@@ -1,7 +1,9 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+use order_cluster::certificates;
 
 use crate::demo::Demo;
 use crate::members::Members;
@@ -16,7 +18,9 @@ Environment:
   BIND            the address where it listens [127.0.0.1]
   DATA_DIR        where a node keeps its data [data/{node id}]; three nodes keep it in
                   DATA_DIR/{node id}
-  CLUSTER_SECRET  what all nodes know and nobody else; needed if BIND lets others in
+  CLUSTER_SECRET  what all nodes know and nobody else; it or TLS is needed if BIND lets others in
+  CLUSTER_TLS_CA, CLUSTER_TLS_CERT, CLUSTER_TLS_KEY
+                  PEM files, by which the node meets its peers over TLS
   ADMIN_TOKEN     what operators show to change the members; without it a node makes one, in
                   DATA_DIR/admin-token
   RUST_LOG        how much it logs [info,openraft=warn]";
@@ -56,6 +60,9 @@ pub(crate) struct Options {
         value_parser = clap::value_parser!(u32).range(100..=80_000)
     )]
     orders: u32,
+    /// Let the nodes meet by TLS, with what `certificates` has left in this directory.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["memory", "demo"])]
+    tls: Option<PathBuf>,
     /// End when standard input ends: with whoever started this.
     #[arg(long, hide = true)]
     with_parent: bool,
@@ -85,13 +92,26 @@ enum Tool {
         /// The directory; as DATA_DIR says if it is left out.
         dir: Option<PathBuf>,
     },
+    /// Make a CA and certificates for the three nodes, to try TLS out: for development alone.
+    ///
+    /// They are good for 30 days. The CA's key is not kept. What a cluster that others rely on runs
+    /// with comes from a CA of its own.
+    Certificates {
+        /// The directory, where nothing of theirs may be yet.
+        #[arg(default_value = "certificates")]
+        dir: PathBuf,
+    },
 }
+
+/// How long the certificates of `certificates` are valid.
+const VALID: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What the program is asked to do.
 pub(crate) enum Task {
     Verify(PathBuf),
     Dump(PathBuf),
     Operate(Operation),
+    Certificates { dir: PathBuf, nodes: Vec<String>, valid: Duration },
     Serve(Serving),
     Three(Trio),
     Demo(Demo),
@@ -118,7 +138,15 @@ impl Options {
                 let asked = asked.unwrap_or(Asked::List);
                 return Ok(Task::Operate(Operation { at, dir: dir(&alone), asked }));
             }
+            Some(Tool::Certificates { dir }) => {
+                let nodes = Members { first: self.port }.all().map(|member| member.name).into();
+                return Ok(Task::Certificates { dir, nodes, valid: VALID });
+            }
             None => {}
+        }
+        if self.tls.is_some() && self.nodes == "1" {
+            let why = "--tls is for nodes that have peers: leave out --nodes 1";
+            Self::command().error(ErrorKind::ArgumentConflict, why).exit();
         }
         let (members, is_alone) = (Members { first: self.port }, self.nodes == "1");
         if self.memory && !is_alone {
@@ -137,10 +165,11 @@ impl Options {
             }
             (false, None) if node.is_none() => {
                 let dir = data_dir().unwrap_or_else(|| "data".into());
-                return Ok(Task::Three(Trio { members, dir }));
+                return Ok(Task::Three(Trio { members, dir, tls: self.tls }));
             }
             (false, port) => {
-                let member = members.find(node.as_deref(), port)?;
+                let mut member = members.find(node.as_deref(), port)?;
+                member.tls = self.tls.as_ref().map(|dir| certificates::of(dir, &member.name));
                 let dir = self.data(dir(&member.name));
                 (member.name.clone(), Place::Cluster(member, dir))
             }

@@ -1,11 +1,13 @@
-//! Looks at the data of a node that does not run.
+//! What the program does beside serving.
 
 use std::error::Error;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use catga::tools;
+use order_cluster::certificates;
 
 /// Reads every byte, and says of each file what it holds or what is damaged.
 pub(crate) fn verify(dir: &Path) -> Result<ExitCode, Box<dyn Error>> {
@@ -33,6 +35,22 @@ pub(crate) fn dump(dir: &Path) -> Result<ExitCode, Box<dyn Error>> {
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         dumped => Ok(dumped.map(|_| ExitCode::SUCCESS)?),
     }
+}
+
+/// Makes certificates to try TLS out, and says how they are used.
+pub(crate) fn certificates(
+    dir: &Path,
+    nodes: Vec<String>,
+    valid: Duration,
+) -> Result<ExitCode, Box<dyn Error>> {
+    certificates::make(dir, nodes, valid)?;
+    let (dir, days) = (dir.display(), valid.as_secs() / (24 * 3600));
+    writeln!(
+        io::stdout(),
+        "In {dir} are a CA and certificates of three nodes, for development alone, for {days} days.\n\
+         Run three nodes that meet by them with\n\n  order-cluster --tls {dir}"
+    )?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn is_broken_pipe(error: &catga::Error) -> bool {

@@ -21,13 +21,22 @@ pub(crate) struct Trio {
     pub(crate) members: Members,
     /// Each has a directory below it.
     pub(crate) dir: PathBuf,
+    /// Where their certificates are, if they meet by such.
+    pub(crate) tls: Option<PathBuf>,
 }
 
 /// Runs them until a signal comes, or one of them ends; then drains them.
 pub(crate) async fn run(trio: Trio) -> Result<ExitCode, Box<dyn Error>> {
     let mut stop = Stop::listen()?;
     let options = ServerOptions::cluster(std::env::current_exe()?, &trio.dir);
-    let options = options.into_iter().map(ServerOptions::talkative).collect();
+    let options = options.into_iter().map(|options| {
+        let options = options.talkative();
+        match &trio.tls {
+            Some(dir) => options.tls(dir),
+            None => options,
+        }
+    });
+    let options = options.collect();
     let mut servers = Servers::new(options, trio.members.first);
     let ended = tokio::select! {
         ended = serve(&mut servers, &trio) => Some(ended),

@@ -79,8 +79,10 @@ async fn a_node_that_lost_its_disk_is_replaced_by_the_command_line() {
 
     // It is one of them: it can lead, and has what it had not seen.
     members(&servers.all()[other], &["lead", &name]).expect("it leads");
-    wait_until(&servers.all()[other], "it leads", |status| status.leader_id.as_ref() == Some(&name))
-        .await;
+    wait_until(&servers.all()[other], "it leads", |status| {
+        status.leader_id.as_ref() == Some(&name)
+    })
+    .await;
     order(&servers.all()[leader], "a-4").await;
     let findings = agree(&servers).await;
     assert!(findings.is_empty(), "{findings}");

@@ -6,6 +6,7 @@ mod http;
 mod runner;
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
@@ -165,6 +166,74 @@ fn a_node_that_is_killed_is_started_again_and_the_others_go_on() {
     assert!(!said.contains(&format!("{leader} leads")), "another one does: {said}");
     assert_eq!(orders(dead), json!([first, second]), "it has what was ordered meanwhile");
     runner.signal("-INT");
+    let (status, said) = runner.end();
+    assert!(status.success(), "{status}: {said}");
+}
+
+/// Sends what a node without TLS would to the one at `port`; what that answers.
+fn speak_plainly(port: u16) -> Vec<u8> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
+    let ask =
+        "GET /catga/peer HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: catga/1\r\n\r\n";
+    let magic = b"\xcaTGA\r\n1\n";
+    stream.write_all(&[ask.as_bytes(), magic].concat()).expect("it takes bytes");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it ends");
+    let head = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
+    assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&answer));
+    answer.split_off(head)
+}
+
+#[test]
+fn three_nodes_meet_by_tls_on_the_port_of_their_clients() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let certificates = dir.path().join("tls");
+    let certificates = certificates.to_str().expect("text");
+    let (code, said) = run(&["certificates", certificates], &[], dir.path());
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = run(&["certificates", certificates], &[], dir.path());
+    assert_eq!(code, 1, "nothing is written over: {said}");
+    assert!(said.contains("ca.pem"), "{said}");
+
+    let mut runner = Runner::spawn_with(&dir, free_ports(), &["--tls", certificates]);
+    runner.until_it_says("Ctrl-C drains");
+    let ports = [1, 2, 3].map(|number| runner.port_of(number));
+    let placed: Vec<_> = ports.iter().map(|port| order(*port, &format!("a-{port}"))).collect();
+    for port in ports {
+        assert_eq!(orders(port), json!(placed));
+        let status = get(port, "/cluster/status", &[]).body;
+        let expires = status["certificate"]["expiresInS"].as_u64().expect("when it expires");
+        assert!((2_591_000..=2_592_000).contains(&expires), "{status}");
+        assert!(!status.to_string().contains("unreachable"), "{status}");
+    }
+    // Whoever comes without it gets an alert of TLS, and the operator hears why.
+    let answer = speak_plainly(ports[0]);
+    assert_eq!(answer[..3], [0x15, 3, 3], "{answer:?}");
+    wait_until("it is said why", || runner.log_of(1).contains("it does not speak TLS"));
+
+    // A node with another one's certificate, or without some of the files, does not start.
+    let file = |name: &str| format!("{certificates}/{name}");
+    let [ca, two, key] = ["ca.pem", "node2.pem", "node2.key"].map(file);
+    let (ca, two, key) =
+        (("CLUSTER_TLS_CA", &*ca), ("CLUSTER_TLS_CERT", &*two), ("CLUSTER_TLS_KEY", &*key));
+    let one = ("NODE_ID", "node1");
+    let new = tempfile::tempdir().expect("a directory");
+    for (variables, parts) in [
+        (&[one, ca, two, key][..], &["catga://order-cluster/node/node2", "node/node1"][..]),
+        (&[one, ca, key], &["CLUSTER_TLS_CERT is not set"]),
+        (
+            &[one, ("CLUSTER_TLS_CA", "a"), ("CLUSTER_TLS_CERT", "b"), ("CLUSTER_TLS_KEY", "c")],
+            &["a cannot be read", "b cannot be read", "c cannot be read"],
+        ),
+    ] {
+        let (code, said) = run(&[], variables, new.path());
+        assert_eq!(code, 1, "{variables:?}: {said}");
+        for part in parts {
+            assert!(said.contains(part), "{variables:?}: no {part}: {said}");
+        }
+        assert!(!new.path().join("identity").exists(), "{variables:?} has made a directory");
+    }
+    runner.signal("-TERM");
     let (status, said) = runner.end();
     assert!(status.success(), "{status}: {said}");
 }

@@ -5,6 +5,9 @@ use super::Cluster;
 use super::member_address::MemberAddress;
 use crate::DataDir;
 
+/// The variables that name the files of TLS.
+const TLS_FILES: [&str; 3] = ["CLUSTER_TLS_CA", "CLUSTER_TLS_CERT", "CLUSTER_TLS_KEY"];
+
 /// Environment variables whose values cannot be used, all of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .faults.join("; "))]
@@ -24,7 +27,8 @@ impl Cluster {
     }
 
     /// The same cluster, with what the environment says of this node in place of what was said
-    /// before: `NODE_ID`, `PORT`, `BIND`, `DATA_DIR`, `CLUSTER_ADDRESS` and `CLUSTER_SECRET`.
+    /// before: `NODE_ID`, `PORT`, `BIND`, `DATA_DIR`, `CLUSTER_ADDRESS` and `CLUSTER_SECRET`; and, all
+    /// three or none, `CLUSTER_TLS_CA`, `CLUSTER_TLS_CERT` and `CLUSTER_TLS_KEY`, which are files.
     ///
     /// # Errors
     /// Every variable that cannot be used.
@@ -70,6 +74,7 @@ impl Cluster {
         if let Some(secret) = variable("CLUSTER_SECRET") {
             self = self.secret(secret);
         }
+        self = self.with_tls(variable, faults);
         let mut bad = |name: &str, value: &str, must: &str| {
             faults.push(format!("the environment variable {name} is `{value}`: it must be {must}"));
         };
@@ -85,6 +90,42 @@ impl Cluster {
         if port.is_some() || bind.is_some() {
             self.listen = self.listening_at(port, bind).or(self.listen);
         }
+        self
+    }
+
+    /// What the three variables of TLS say: of some of them, that the others are missing.
+    fn with_tls(self, variable: &dyn Fn(&str) -> Option<String>, faults: &mut Vec<String>) -> Self {
+        let read = TLS_FILES.map(|name| variable(name).filter(|value| !value.is_empty()));
+        let missing: Vec<_> =
+            TLS_FILES.into_iter().zip(&read).filter(|(_, file)| file.is_none()).collect();
+        let missing: Vec<_> = missing.into_iter().map(|(name, _)| name).collect();
+        match read {
+            [None, None, None] => self,
+            [Some(ca), Some(certificate), Some(key)] => {
+                self.with_files([ca, certificate, key], faults)
+            }
+            _ => {
+                let missing = missing.join(" and ");
+                faults.push(format!("TLS between peers needs three files: {missing} is not set"));
+                self
+            }
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    fn with_files(self, [ca, certificate, key]: [String; 3], _: &mut Vec<String>) -> Self {
+        // How it uses them is the program's business.
+        let tls = match self.tls.clone() {
+            Some(tls) => tls.at(ca, certificate, key),
+            None => catga_cluster::Tls::from_files(ca, certificate, key),
+        };
+        self.tls(tls)
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn with_files(self, _: [String; 3], faults: &mut Vec<String>) -> Self {
+        let [ca, ..] = TLS_FILES;
+        faults.push(format!("{ca} is set, and this program is built without TLS: build it with the feature `tls` of catga"));
         self
     }
 

@@ -18,7 +18,10 @@ impl MemberAddress {
     pub(super) fn read(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         if text.starts_with("https://") {
-            return Err("peers are reached over http so far; keep them in a network of their own");
+            return Err(
+                "peers are reached by http, at the port of the application: write http://, \
+                        and set TLS between them (CLUSTER_TLS_CA) where it is needed",
+            );
         }
         let rest = text.strip_prefix("http://").unwrap_or(text);
         let rest = rest.strip_suffix('/').unwrap_or(rest);

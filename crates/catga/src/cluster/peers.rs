@@ -9,6 +9,8 @@ use catga_cluster::{
 use catga_core::NodeName;
 use catga_host::{BoxFuture, Connection, Host};
 use catga_journal::Replica;
+#[cfg(feature = "tls")]
+use catga_runtime::CertificateStatus;
 use catga_runtime::{
     MemberState, MemberStatus, MembershipChange, MembershipError, PeerCalls, PeerError,
     PeerRequests,
@@ -92,6 +94,26 @@ impl PeerCalls for ClusterPeers {
                 ChangeError::Unfinished(fault) => MembershipError::Unfinished(fault),
                 refused => MembershipError::Refused(refused.to_string()),
             })
+        })
+    }
+
+    #[cfg(feature = "tls")]
+    fn certificate(&self) -> Option<CertificateStatus> {
+        let certificate = self.member.links().credentials()?.certificate();
+        let life = certificate.not_after.saturating_sub(certificate.not_before);
+        let status = CertificateStatus::new(certificate.valid_for, life);
+        Some(match certificate.reload_failure {
+            Some(error) => status.with_refused(error.to_string()),
+            None => status,
+        })
+    }
+
+    #[cfg(feature = "tls")]
+    fn reload_certificate(&self) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(async {
+            let Some(credentials) = self.member.links().credentials() else { return Ok(false) };
+            let reloaded = credentials.reload_apart().await;
+            reloaded.map_err(|error| error.to_string())
         })
     }
 

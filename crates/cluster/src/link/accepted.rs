@@ -14,7 +14,9 @@ use super::batch::Batch;
 use super::connection::{End, Wires, run};
 use super::dial::HANDSHAKE_WAIT;
 use super::frame::Kind;
+use super::ground::Ground;
 use super::handshake::{Unmet, refuse, say_farewell, shake};
+use super::hello::Met;
 use super::lane::{LANES, Lane};
 use super::outbox::{Message, Outbox};
 use super::pulse::Pulse;
@@ -50,26 +52,20 @@ struct Answers {
 /// Runs a connection that somebody has dialled to its end.
 pub(super) async fn accept(shared: Arc<Shared>, connection: Connection) {
     let host = Arc::clone(&shared.ground.host);
-    let mut wires = Wires::new(connection, BytesMut::new());
     let met = {
         let Ok(_place) = shared.handshakes.try_acquire() else {
             tracing::warn!("too many handshakes at once: a connection is dropped");
             return;
         };
-        if shared.has_left() {
-            let farewell = say_farewell(&shared.ground, &mut wires);
-            let _ = timeout(&*host, HANDSHAKE_WAIT, farewell).await;
-            return;
-        }
-        let shake = shake(&shared.ground, &mut wires, Role::Acceptor);
-        timeout(&*host, HANDSHAKE_WAIT, shake).await
+        let meet = meet(&shared.ground, connection, shared.has_left());
+        timeout(&*host, HANDSHAKE_WAIT, meet).await
     };
-    let met = match met {
+    let (met, mut wires) = match met {
         Ok(Ok(met)) => met,
         Ok(Err(Unmet::Refused(why))) => return tracing::warn!(why, "a node was refused"),
         Ok(Err(Unmet::Left)) => return,
         Ok(Err(Unmet::Failed(why))) => return tracing::debug!(why, "no link was made"),
-        Err(_) => return tracing::debug!("a handshake took too long"),
+        Err(_) => return tracing::warn!("a handshake took too long, and was cut off"),
     };
     let link = shared.link_to(&met);
     let traffic = link.as_ref().map(|link| Arc::clone(&link.traffic)).unwrap_or_default();
@@ -99,10 +95,15 @@ pub(super) async fn accept(shared: Arc<Shared>, connection: Connection) {
         shared: Arc::clone(&shared),
     });
     let _ends = EndsWith(&accepted);
-    let Wires { mut reader, writer } = wires;
+    let Wires { mut reader, writer, .. } = wires;
     reader.tell(Arc::clone(&pulse));
     let read = accepted.read(&mut reader);
-    let end = run(&shared.ground, &pulse, writer, read, |batch| accepted.fill(batch)).await;
+    let run = run(&shared.ground, &pulse, writer, read, |batch| accepted.fill(batch));
+    let end = match shared.ground.options.tls.as_ref().map(|tls| tls.link_age_max()) {
+        // The node that dialled makes it anew before. One that does not must not live on in it.
+        Some(age) => timeout(&*host, age * 2, run).await.unwrap_or(End::Closed),
+        None => run.await,
+    };
     tracing::info!(peer = %name, why = end.why(), "a link that a node dialled ended");
     // A link may have been made meanwhile.
     let link = link.or_else(|| shared.link_to_peer(accepted.peer.id));
@@ -111,6 +112,27 @@ pub(super) async fn accept(shared: Arc<Shared>, connection: Connection) {
         (Some(link), _) => link.probe(),
         (None, _) => {}
     }
+}
+
+/// Makes a link of a connection that somebody has dialled, or says farewell there if this node
+/// `leaves`. The caller sees to it that it ends in time.
+pub(super) async fn meet(
+    ground: &Ground,
+    mut connection: Connection,
+    leaves: bool,
+) -> Result<(Met, Wires<Connection>), Unmet> {
+    let mut certified = None;
+    if let Some(tls) = &ground.options.tls {
+        let (inside, who) = tls.accept(connection).await?;
+        (connection, certified) = (inside, Some(who));
+    }
+    let mut wires = Wires { certified, ..Wires::new(connection, BytesMut::new()) };
+    if leaves {
+        say_farewell(ground, &mut wires).await;
+        return Err(Unmet::Left);
+    }
+    let met = shake(ground, &mut wires, Role::Acceptor).await?;
+    Ok((met, wires))
 }
 
 impl Accepted {

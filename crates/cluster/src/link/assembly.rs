@@ -3,7 +3,7 @@ use bytes::{Bytes, BytesMut};
 use crate::Topic;
 
 use super::frame::{Frame, Header};
-use super::lane::{LANES, Lane};
+use super::lane::{LANES, Lane, bytes_max};
 
 /// Puts messages together from their fragments.
 ///
@@ -42,8 +42,9 @@ impl Assembly {
             return Err(format!("number {} within number {}", header.number, first.number));
         }
         let before = lane.as_ref().map_or(0, |(_, bytes)| bytes.len());
-        if before + payload.len() > self.max {
-            return Err(format!("number {} is longer than {} bytes", header.number, self.max));
+        let max = bytes_max(topic, self.max);
+        if before + payload.len() > max {
+            return Err(format!("number {} is longer than {max} bytes", header.number));
         }
         if header.last {
             let payload = match lane.take() {
@@ -98,6 +99,16 @@ mod tests {
         assert!(begun().add(fragment(Topic::Append, 2, true, b"345")).is_err());
         assert!(begun().add(fragment(Topic::Append, 2, false, b"")).is_err());
         assert!(begun().add(fragment(Topic::Append, 2, true, b"34")).is_ok());
+        // What is about votes or members is never long.
+        let part = Bytes::from(vec![0; 512 << 10]);
+        for (topic, may) in [(Topic::Raft, 2), (Topic::Membership, 2), (Topic::Append, 8)] {
+            let mut assembly = Assembly::new(4 << 20);
+            let add = |_: &usize| {
+                let frame = Frame { payload: part.clone(), ..fragment(topic, 1, false, b"") };
+                assembly.add(frame).is_ok()
+            };
+            assert_eq!((0..9).take_while(add).count(), may, "{topic:?}");
+        }
         let ping = Frame { header: Header::lone(Kind::Ping, 1), payload: Bytes::new() };
         assert!(begun().add(ping).is_err());
     }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::{Address, CallError, NodeId, Peer, Topic};
 
@@ -27,6 +27,8 @@ pub(super) struct Calls {
     peer: Option<NodeId>,
     /// Why no more are taken.
     ended: Option<String>,
+    /// None are begun, and whoever waits hears once all that were have ended.
+    draining: Option<Arc<Notify>>,
 }
 
 #[derive(Debug)]
@@ -50,7 +52,8 @@ impl Calls {
     /// None yet, for the peer at `address`.
     pub(super) fn new(address: Address) -> Self {
         let (outbox, open) = (Outbox::new(), BTreeMap::new());
-        Self { address, next: 1, outbox, open, on: None, peer: None, ended: None }
+        let (on, peer, ended, draining) = (None, None, None, None);
+        Self { address, next: 1, outbox, open, on, peer, ended, draining }
     }
 
     /// Takes a request, after all that were taken before.
@@ -84,7 +87,36 @@ impl Calls {
                 self.outbox.withdraw(topic, number);
                 true
             }
-            Some(_) | None => false,
+            Some(_) => {
+                self.tell_drained();
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// Begins none from now on. What is given back hears once none is unanswered.
+    pub(super) fn drain(&mut self) -> Arc<Notify> {
+        self.outbox.pause(true);
+        let drained = Arc::clone(self.draining.get_or_insert_default());
+        self.tell_drained();
+        drained
+    }
+
+    /// Begins those that wait.
+    pub(super) fn go_on(&mut self) {
+        self.outbox.pause(false);
+        self.draining = None;
+        if let Some((_, pulse)) = &self.on {
+            pulse.wake.notify_one();
+        }
+    }
+
+    fn tell_drained(&self) {
+        if let Some(drained) = &self.draining
+            && !self.open.values().any(|call| call.begun)
+        {
+            drained.notify_one();
         }
     }
 
@@ -126,6 +158,7 @@ impl Calls {
             (Kind::Failure, false) => Err(CallError::NotSent(why())),
             _ => Ok(payload),
         });
+        self.tell_drained();
         Ok(())
     }
 
@@ -133,6 +166,7 @@ impl Calls {
     pub(super) fn connect(&mut self, peer: Peer, pulse: Arc<Pulse>) {
         self.peer = Some(peer.id);
         self.on = Some((peer, pulse));
+        self.go_on();
     }
 
     /// The connection is gone, and with it the answers to what was sent. The rest waits for the

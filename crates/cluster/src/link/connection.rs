@@ -9,12 +9,15 @@ use super::frame::ReadError;
 use super::ground::Ground;
 use super::pulse::Pulse;
 use super::reader::FrameReader;
+use super::tls::Certified;
 
 /// Both directions of a stream.
 #[derive(Debug)]
 pub(super) struct Wires<S> {
     pub(super) reader: FrameReader<ReadHalf<S>>,
     pub(super) writer: WriteHalf<S>,
+    /// Who is at the other end by its certificate, where there is TLS.
+    pub(super) certified: Option<Certified>,
 }
 
 /// How a connection ended.
@@ -30,6 +33,8 @@ pub(super) enum End {
     Broken(String),
     /// It was closed from here.
     Closed,
+    /// Another one is to follow it: it is old, or there are new keys.
+    Renewed,
 }
 
 impl End {
@@ -41,6 +46,7 @@ impl End {
             Self::Silent => "nothing was heard of the node".to_owned(),
             Self::Broken(what) => format!("the node sent what it must not: {what}"),
             Self::Closed => "this node ended it".to_owned(),
+            Self::Renewed => "it is made anew".to_owned(),
         }
     }
 }
@@ -62,7 +68,7 @@ impl<S: AsyncRead + AsyncWrite> Wires<S> {
     /// The directions of `stream`, of which `read` was read already.
     pub(super) fn new(stream: S, read: BytesMut) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Self { reader: FrameReader::new(reader, read), writer }
+        Self { reader: FrameReader::new(reader, read), writer, certified: None }
     }
 
     /// Sends what a link begins with.
@@ -111,7 +117,7 @@ where
         }
         // A stream that is dropped while something comes may lose what was written last.
         End::Closed => drop(timeout(&*ground.host, linger, read).await),
-        End::Lost(_) | End::Left | End::Silent => {}
+        End::Lost(_) | End::Left | End::Silent | End::Renewed => {}
     }
     end
 }

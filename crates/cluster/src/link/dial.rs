@@ -11,8 +11,10 @@ use super::ground::Ground;
 use super::handshake::{Unmet, shake};
 use super::hello::Met;
 use super::pulse::Pulse;
+use super::renewal;
 use super::secret::Role;
 use super::shared::Shared;
+use super::tls::Changes;
 use super::upgrade::upgrade;
 use super::verdict::Attempt;
 
@@ -42,6 +44,8 @@ pub(super) async fn keep(shared: Arc<Shared>, link: Arc<Dialled>) {
             // Ended early, or not: the next attempt is due.
             let _ = timeout(&*ground.host, pause, link.hurry.notified()).await;
         }
+        // Before the keys are used.
+        let changes = ground.options.tls.as_ref().map(|tls| tls.changes());
         let mut attempt = pin!(attempt(&shared, &link));
         let made = match timeout(&*ground.host, ground.options.silence, &mut attempt).await {
             Ok(made) => made,
@@ -53,7 +57,7 @@ pub(super) async fn keep(shared: Arc<Shared>, link: Arc<Dialled>) {
         match made {
             Ok((met, wires)) => {
                 let began = ground.host.now();
-                let end = serve(&shared, &link, &met, wires).await;
+                let end = serve(&shared, &link, &met, wires, changes).await;
                 if shared.has_left() {
                     return;
                 }
@@ -73,8 +77,14 @@ pub(super) async fn keep(shared: Arc<Shared>, link: Arc<Dialled>) {
 }
 
 /// Runs a connection to its end.
-async fn serve(shared: &Arc<Shared>, link: &Dialled, met: &Met, wires: Wires<Connection>) -> End {
-    let Wires { mut reader, writer } = wires;
+async fn serve(
+    shared: &Arc<Shared>,
+    link: &Dialled,
+    met: &Met,
+    wires: Wires<Connection>,
+    changes: Option<Changes>,
+) -> End {
+    let Wires { mut reader, writer, .. } = wires;
     let pulse = Pulse::new(Arc::clone(&shared.ground), Arc::clone(&link.traffic));
     let _entered = match shared.enter(&pulse) {
         Ok(entered) => entered,
@@ -83,7 +93,11 @@ async fn serve(shared: &Arc<Shared>, link: &Dialled, met: &Met, wires: Wires<Con
     reader.tell(Arc::clone(&pulse));
     link.connected(met, &pulse);
     let read = link.read(&mut reader, &pulse);
-    let end = run(&shared.ground, &pulse, writer, read, |batch| link.fill(batch)).await;
+    let end = tokio::select! {
+        biased;
+        end = run(&shared.ground, &pulse, writer, read, |batch| link.fill(batch)) => end,
+        () = renewal::due(&shared.ground, link, changes) => End::Renewed,
+    };
     link.lost(&end);
     end
 }
@@ -105,20 +119,12 @@ async fn attempt(shared: &Shared, link: &Dialled) -> Result<(Met, Wires<Connecti
     let connect = ground.host.connect(&link.address);
     let connected = timeout(&*ground.host, CONNECT_WAIT, connect).await;
     let connected = connected.map_err(|_| Attempt::Unanswered)?;
-    let mut stream = connected.map_err(|error| {
+    let stream = connected.map_err(|error| {
         tracing::debug!(address = %link.address, %error, "a node cannot be reached");
         Attempt::Failed
     })?;
-    let met = async {
-        let mut read = BytesMut::new();
-        if ground.options.upgrade {
-            read = upgrade(&mut stream, &link.address).await?;
-        }
-        let mut wires = Wires::new(stream, read);
-        let met = shake(ground, &mut wires, Role::Dialler).await?;
-        Ok((met, wires))
-    };
-    match timeout(&*ground.host, HANDSHAKE_WAIT, met).await {
+    let meet = meet(ground, stream, &link.address);
+    match timeout(&*ground.host, HANDSHAKE_WAIT, meet).await {
         Ok(Ok(made)) => Ok(made),
         Ok(Err(Unmet::Refused(why))) => Err(Attempt::Refused(why)),
         Ok(Err(Unmet::Left)) => Err(Attempt::Left),
@@ -128,6 +134,27 @@ async fn attempt(shared: &Shared, link: &Dialled) -> Result<(Met, Wires<Connecti
         }
         Err(_) => Err(Attempt::Unanswered),
     }
+}
+
+/// Makes a link of a stream that was dialled to `address`. The caller sees to it that it ends in
+/// time.
+pub(super) async fn meet(
+    ground: &Ground,
+    mut stream: Connection,
+    address: &str,
+) -> Result<(Met, Wires<Connection>), Unmet> {
+    let mut read = BytesMut::new();
+    if ground.options.upgrade {
+        read = upgrade(&mut stream, address).await?;
+    }
+    let mut certified = None;
+    if let Some(tls) = &ground.options.tls {
+        let (inside, who) = tls.dial(stream, &read).await?;
+        (stream, certified) = (inside, Some(who));
+    }
+    let mut wires = Wires { certified, ..Wires::new(stream, read) };
+    let met = shake(ground, &mut wires, Role::Dialler).await?;
+    Ok((met, wires))
 }
 
 /// How soon the next attempt is.

@@ -16,7 +16,7 @@ use super::connection::End;
 use super::frame::Kind;
 use super::ground::Ground;
 use super::hello::Met;
-use super::lane::Lane;
+use super::lane::{Lane, bytes_max};
 use super::pulse::Pulse;
 use super::reader::FrameReader;
 use super::room::{Entered, Place, Rooms};
@@ -64,7 +64,8 @@ impl Dialled {
         request: Vec<Bytes>,
         within: Duration,
     ) -> BoxFuture<'static, Result<Bytes, CallError>> {
-        let (bytes, max) = (request.iter().map(Bytes::len).sum(), self.ground.options.max_request);
+        let bytes = request.iter().map(Bytes::len).sum();
+        let max = bytes_max(topic, self.ground.options.max_request);
         if bytes > max {
             let why = format!("it has {bytes} bytes, and at most {max} are taken");
             return Box::pin(std::future::ready(Err(CallError::NotSent(why))));
@@ -129,6 +130,18 @@ impl Dialled {
         self.lock().fill(batch);
     }
 
+    /// Begins no request more, and ends once none is unanswered; until
+    /// [`go_on`](Self::go_on), or another connection.
+    pub(super) async fn drain(&self) {
+        let drained = self.lock().drain();
+        drained.notified().await;
+    }
+
+    /// Begins those requests that wait.
+    pub(super) fn go_on(&self) {
+        self.lock().go_on();
+    }
+
     /// There is a connection, and requests can be sent.
     pub(super) fn connected(&self, met: &Met, pulse: &Arc<Pulse>) {
         *self.protocol.lock().unwrap_or_else(PoisonError::into_inner) = Some(met.protocol);
@@ -143,7 +156,7 @@ impl Dialled {
         match end {
             End::Left => self.change(LinkState::Left),
             End::Silent => self.change(LinkState::Silent),
-            End::Lost(_) | End::Broken(_) | End::Closed => {}
+            End::Lost(_) | End::Broken(_) | End::Closed | End::Renewed => {}
         }
         tracing::info!(address = %self.address, why = end.why(), "a link ended");
         self.lock().lose(&end.why());

@@ -8,22 +8,29 @@
 //! same, so that what was heard before proves nothing, nor does what the other end itself has
 //! sent. The acceptor proves last: who cannot prove anything gets nothing to guess the secret by.
 //!
-//! Mutual TLS goes below: it makes of the stream another one, between the upgrade and this.
+//! Mutual [TLS](super::tls) goes below: it makes of the stream another one, between the upgrade and
+//! this. Then a hello counts only if the certificate of its sender names the same node.
 
 use bytes::Bytes;
 use catga_host::timeout;
 use prost::Message;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
+use super::LinkOptions;
 use super::batch::Batch;
 use super::connection::Wires;
 use super::frame::{Frame, Header, Kind, ReadError};
 use super::ground::Ground;
 use super::hello::{HELLO_MAX, Hello, Met};
 use super::secret::Role;
+use super::tls::trouble;
 
 /// What a link begins with. Not ASCII and with both line ends, as a text protocol never is.
 pub(super) const MAGIC: [u8; 8] = *b"\xcaTGA\r\n1\n";
+
+/// What a record of TLS begins with.
+const TLS_FIRST: u8 = 0x14;
+const TLS_LAST: u8 = 0x17;
 
 /// A reason is cut there.
 const REASON_BYTES: usize = 1 << 10;
@@ -56,6 +63,7 @@ where
     met.map_err(|stop| match stop {
         Stop::Here(why) => Unmet::Refused(why),
         Stop::There(why) => Unmet::Refused(format!("it refuses: {why}")),
+        Stop::Refused(why) => Unmet::Refused(why),
         Stop::Left => Unmet::Left,
         Stop::Failed(why) => Unmet::Failed(why),
     })
@@ -109,6 +117,8 @@ enum Stop {
     Here(String),
     /// The other refuses this node.
     There(String),
+    /// One of them refuses the other, and neither can be told any more.
+    Refused(String),
     Left,
     Failed(String),
 }
@@ -136,12 +146,19 @@ where
     if role == Role::Dialler {
         send(wires, Kind::Hello, ours.clone()).await?;
     }
-    if wires.reader.exactly().await.map_err(failed)? != MAGIC {
-        return Err(Stop::Here("this is a link of Catga, and something else came".to_owned()));
+    match wires.reader.differs_from(&MAGIC).await.map_err(failed)? {
+        None => {}
+        Some([TLS_FIRST..=TLS_LAST, ..]) => {
+            return Err(Stop::Here("it speaks TLS: TLS is set there, and not here".to_owned()));
+        }
+        Some(_) => {
+            return Err(Stop::Here("this is a link of Catga, and something else came".to_owned()));
+        }
     }
     let theirs = receive(wires, Kind::Hello).await?;
     let met = Hello::read(&theirs).and_then(|hello| hello.meet(&ground.options));
     let met = met.map_err(Stop::Here)?;
+    certify(ground, wires, &met)?;
     let (dialler, acceptor) = match role {
         Role::Dialler => (&ours, &theirs),
         Role::Acceptor => (&theirs, &ours),
@@ -166,6 +183,19 @@ where
         }
     }
     Ok(met)
+}
+
+/// Whether the certificate of the other end, where there is TLS, is that of the node which its hello
+/// names; at both ends in this one way.
+fn certify<S>(ground: &Ground, wires: &Wires<S>, met: &Met) -> Result<(), Stop> {
+    let LinkOptions { tls, cluster, .. } = &ground.options;
+    let name = &met.peer.name;
+    let certified = match (tls, &wires.certified) {
+        (None, _) => return Ok(()),
+        (Some(_), Some(certified)) => certified.must_name(cluster, name.as_str()),
+        (Some(_), None) => Err("there is none".to_owned()),
+    };
+    certified.map_err(|why| Stop::Here(format!("the certificate of node {name}: {why}")))
 }
 
 /// Both hellos, so that none reads as another pair.
@@ -198,6 +228,12 @@ where
 }
 
 fn failed(error: ReadError) -> Stop {
+    // TLS may refuse this node after its own part of it is over.
+    if let ReadError::Stream(stream) = &error
+        && let Some(why) = trouble(stream)
+    {
+        return Stop::Refused(why);
+    }
     match error {
         ReadError::Ended | ReadError::Truncated | ReadError::Stream(_) => {
             Stop::Failed(format!("in the handshake {error}"))

@@ -1,5 +1,17 @@
 use crate::Topic;
 
+/// How long a message may be that never is long: a vote, or who the members are. What it is made
+/// of takes several times as much when it is read.
+const SMALL_BYTES: usize = 1 << 20;
+
+/// How long a message about `topic` may be where the longest has `max` bytes.
+pub(super) fn bytes_max(topic: Topic, max: usize) -> usize {
+    match topic {
+        Topic::Raft | Topic::Succession | Topic::Membership => max.min(SMALL_BYTES),
+        Topic::Append | Topic::Log | Topic::Snapshot | Topic::Application => max,
+    }
+}
+
 /// How many lanes there are.
 pub(super) const LANES: usize = 3;
 

@@ -33,6 +33,8 @@ pub struct Links(Arc<Owner>);
 struct Owner {
     shared: Arc<Shared>,
     deadlines: Mutex<Task>,
+    /// Looks after the files of TLS, where there is TLS.
+    files: Mutex<Option<Task>>,
 }
 
 impl Links {
@@ -45,7 +47,19 @@ impl Links {
         let ground = Ground { host, application, options, deadlines: Arc::clone(&deadlines) };
         let shared = Shared::new(Arc::new(ground));
         let deadlines = shared.spawn("link deadlines", Box::pin(deadlines.watch()));
-        Self(Arc::new(Owner { shared, deadlines: Mutex::new(deadlines) }))
+        let ground = &shared.ground;
+        let files = ground.options.tls.clone().map(|tls| {
+            // Reading them may take long, where they come by a network.
+            ground.application.spawn_thread("tls files", Box::pin(tls.look_after()))
+        });
+        let (deadlines, files) = (Mutex::new(deadlines), Mutex::new(files));
+        Self(Arc::new(Owner { shared, deadlines, files }))
+    }
+
+    /// By what this node proves who it is, if it does.
+    #[cfg(feature = "tls")]
+    pub fn credentials(&self) -> Option<&Arc<super::Credentials>> {
+        self.0.shared.ground.options.tls.as_ref()
     }
 
     /// Lets `handler` handle what peers ask. Requests that came before were refused. It is set
@@ -241,6 +255,9 @@ impl Drop for EndOnDrop {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.deadlines.get_mut().unwrap_or_else(PoisonError::into_inner).abort();
+        if let Some(files) = self.files.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            files.abort();
+        }
         for link in self.shared.links() {
             link.end("this node has ended", true);
         }

@@ -1,7 +1,9 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Address, Peer};
 
+use super::tls::Credentials;
 use super::{Protocol, Secret};
 
 /// How a node keeps its links.
@@ -19,6 +21,8 @@ pub struct LinkOptions {
     /// What peers must know, as this node does. Without it anybody who reaches the address and
     /// knows the cluster's id is a peer.
     pub secret: Option<Secret>,
+    /// By what it proves that it is itself, and knows its peers.
+    pub(super) tls: Option<Arc<Credentials>>,
     /// How long a connection on which nothing is sent is left alone, before a ping is.
     pub keepalive: Duration,
     /// How long a living peer is silent at most: several keepalives and the way.
@@ -42,11 +46,20 @@ impl LinkOptions {
             address: address.into(),
             protocol: Protocol::CURRENT,
             secret: None,
+            tls: None,
             keepalive: Duration::from_millis(25),
             silence: Duration::from_millis(100),
             max_request: 64 << 20,
             in_flight_bytes: 32 << 20,
             upgrade: true,
         }
+    }
+
+    /// The same, with TLS by `credentials`: links to whoever has none like them are refused.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, credentials: Arc<Credentials>) -> Self {
+        self.tls = Some(credentials);
+        self
     }
 }

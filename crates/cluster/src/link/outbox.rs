@@ -11,6 +11,8 @@ use super::pieces::Pieces;
 #[derive(Debug)]
 pub(super) struct Outbox<H> {
     lanes: [Queue<H>; LANES],
+    /// Nothing begins.
+    paused: bool,
 }
 
 #[derive(Debug)]
@@ -36,7 +38,12 @@ pub(super) struct Message<H> {
 impl<H> Outbox<H> {
     pub(super) fn new() -> Self {
         let empty = || Queue { under_way: None, waiting: BTreeMap::new() };
-        Self { lanes: [empty(), empty(), empty()] }
+        Self { lanes: [empty(), empty(), empty()], paused: false }
+    }
+
+    /// Whether messages wait that have not begun.
+    pub(super) fn pause(&mut self, paused: bool) {
+        self.paused = paused;
     }
 
     /// Adds a message, which is sent after all of its lane with a lower `place`.
@@ -70,6 +77,7 @@ impl<H> Outbox<H> {
             while !batch.is_full() {
                 let message = match queue.under_way.take() {
                     Some(message) => message,
+                    None if self.paused => break,
                     None => match queue.waiting.pop_first() {
                         None => break,
                         Some((place, message)) if begin(place, &message) => message,

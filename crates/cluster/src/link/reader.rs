@@ -54,13 +54,20 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         }
     }
 
-    /// The next `N` bytes. Cancel safe as [`next`](Self::next).
-    pub(super) async fn exactly<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
+    /// Takes `expected`, if that is what comes next. Otherwise gives what comes instead, as soon as it
+    /// differs, and takes nothing. Cancel safe as [`next`](Self::next).
+    pub(super) async fn differs_from(
+        &mut self,
+        expected: &[u8],
+    ) -> Result<Option<&[u8]>, ReadError> {
         loop {
-            if let Some(bytes) = self.buffer.first_chunk() {
-                let bytes = *bytes;
-                self.buffer.advance(N);
-                return Ok(bytes);
+            let compared = self.buffer.len().min(expected.len());
+            if self.buffer[..compared] != expected[..compared] {
+                return Ok(Some(&self.buffer));
+            }
+            if compared == expected.len() {
+                self.buffer.advance(compared);
+                return Ok(None);
             }
             self.fill().await?;
         }

@@ -9,7 +9,7 @@ use crate::Topic;
 
 use super::accepted::Accepted;
 use super::frame::Kind;
-use super::lane::Lane;
+use super::lane::{Lane, bytes_max};
 use super::outbox::Message;
 
 /// How many requests of one peer that are not urgent are handled at once.
@@ -78,7 +78,7 @@ impl Reply {
 
     /// Sends the answer, or why there is none.
     pub(super) fn send(mut self, result: Result<Bytes, String>) {
-        let max = self.to.request_max();
+        let max = bytes_max(self.topic, self.to.request_max());
         match result {
             Ok(answer) if answer.len() <= max => self.put(Kind::Answer, false, answer),
             Ok(answer) => {

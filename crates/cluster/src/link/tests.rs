@@ -6,3 +6,9 @@ mod meeting;
 mod net;
 mod node;
 mod wire;
+
+#[cfg(feature = "tls")]
+pub(super) use self::{
+    net::{Machine, Net},
+    node::{Node, SECOND, ms, options},
+};

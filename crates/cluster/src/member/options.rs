@@ -17,6 +17,9 @@ pub struct MemberOptions {
     pub address: Address,
     /// What peers must know; see [`LinkOptions::secret`].
     pub secret: Option<Secret>,
+    /// By what it proves that it is itself, and knows its peers.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::Tls>,
     /// Whether links are asked for by HTTP; see [`LinkOptions::upgrade`].
     pub upgrade: bool,
     /// A node that hears of no leader for one to two of these campaigns.
@@ -42,6 +45,8 @@ impl MemberOptions {
             members: members.into_iter().collect(),
             address: address.into(),
             secret: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             upgrade: true,
             election_timeout: Duration::from_millis(500),
             heartbeat_interval: Duration::from_millis(100),

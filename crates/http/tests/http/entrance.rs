@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::peers::{Link, Starting};
 use crate::shop::{Running, node, routes};
-use crate::stream::rest;
+use crate::stream::{answer, rest};
 use crate::wait::wait_until;
 
 /// What `address` answers to a request line, whole.
@@ -131,6 +131,22 @@ async fn a_server_that_listens_elsewhere_leaves_the_entrance_to_peers() {
     peers.leaving.released.notify_one();
     ended.await.expect("no panic").expect("it ends well");
     assert!(is_closed(at).await);
+}
+
+#[tokio::test]
+async fn peers_get_their_links_however_many_clients_there_are() {
+    let (node, _peers) = Starting::begin().await.meet().await;
+    let (_stop, _ended) = serve(&node, |server| server.connections_max(1)).await;
+    let at = served_at(&node);
+    // It does not count itself.
+    let mut early = Link::dial(at).await;
+    let mut kept = TcpStream::connect(at).await.expect("it listens");
+    kept.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it takes bytes");
+    assert!(answer(&mut kept).await.starts_with("HTTP/1.1 200 "));
+    assert!(ask(at, "GET /customers/7/orders").await.starts_with("HTTP/1.1 503 "));
+    let mut late = Link::dial(at).await;
+    early.echoes().await;
+    late.echoes().await;
 }
 
 #[tokio::test]

@@ -180,6 +180,47 @@ async fn a_client_that_does_not_finish_its_head_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_client_that_asks_nothing_more_and_does_not_leave_is_cut_off() {
+    let serve_short = |server: Server| server.header_wait(Duration::from_millis(50));
+    let serving = serve(Limits::default(), serve_short).await;
+    let mut stream = serving.say("GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(answer(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
+    assert_eq!(rest(&mut stream).await, "", "as one whose machine is gone");
+}
+
+#[tokio::test]
+async fn past_as_many_connections_as_may_be_clients_are_sent_away_and_probes_get_through() {
+    let serving = serve(Limits::default(), |server| server.connections_max(2)).await;
+    let livez = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut kept = [serving.say(livez).await, serving.say(livez).await];
+    for stream in &mut kept {
+        assert!(answer(stream).await.starts_with("HTTP/1.1 200 OK"));
+    }
+    let order = "GET /customers/7/orders HTTP/1.1\r\nhost: x\r\n\r\n";
+    let got = rest(&mut serving.say(order).await).await;
+    assert!(got.starts_with("HTTP/1.1 503") && got.contains("as many connections"), "{got}");
+    let got = rest(&mut serving.say(livez).await).await;
+    assert!(got.starts_with("HTTP/1.1 200"), "it ends after one request: {got}");
+    // Beyond the spare ones nobody is answered.
+    let mut spare = Vec::new();
+    for _ in 0..64 {
+        spare.push(serving.connect().await);
+    }
+    assert_eq!(rest(&mut serving.say(livez).await).await, "");
+    drop(spare);
+    // With one that goes there is room for another.
+    kept[0].write_all(order.as_bytes()).await.expect("it is open");
+    assert!(answer(&mut kept[0]).await.starts_with("HTTP/1.1 200"));
+    drop(kept);
+    let mut got = String::new();
+    while !got.starts_with("HTTP/1.1 200") {
+        let mut stream = serving.say(order).await;
+        stream.shutdown().await.expect("it is open");
+        got = rest(&mut stream).await;
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_send_its_body_is_answered_408() {
     let serve_short = |server: Server| server.body_wait(Duration::from_millis(50));
     let serving = serve(Limits::default(), serve_short).await;

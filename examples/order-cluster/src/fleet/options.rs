@@ -16,6 +16,8 @@ pub struct ServerOptions {
     pub quiet: bool,
     /// It keeps little of its log, so that a node that was down needs more than that.
     pub short_log: bool,
+    /// Where the certificates are by which it meets its peers, if it does so by any.
+    pub tls: Option<PathBuf>,
 }
 
 impl ServerOptions {
@@ -25,7 +27,8 @@ impl ServerOptions {
         let mut log = dir.clone().into_os_string();
         log.push(".log");
         let node = "node1".to_owned();
-        Self { program: program.into(), node, dir, log: log.into(), quiet: true, short_log: false }
+        let (program, log) = (program.into(), log.into());
+        Self { program, node, dir, log, quiet: true, short_log: false, tls: None }
     }
 
     /// The three nodes of a cluster, each with a directory of its own in `dir`.
@@ -53,6 +56,13 @@ impl ServerOptions {
     #[must_use]
     pub fn short_log(mut self) -> Self {
         self.short_log = true;
+        self
+    }
+
+    /// The same, which meets its peers by the certificates in `dir`.
+    #[must_use]
+    pub fn tls(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.tls = Some(dir.into());
         self
     }
 

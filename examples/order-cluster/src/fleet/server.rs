@@ -1,3 +1,4 @@
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -102,6 +103,7 @@ impl Server {
         command
             .arg("--with-parent")
             .args(self.options.short_log.then_some("--short-log"))
+            .args(self.options.tls.iter().flat_map(|dir| [OsStr::new("--tls"), dir.as_os_str()]))
             .env("NODE_ID", &self.options.node)
             .env("PORT", self.port.to_string())
             .env("DATA_DIR", &self.options.dir)

@@ -19,7 +19,8 @@ pub(crate) struct Runner {
 pub(crate) fn program(options: &[&str], variables: &[(&str, &str)], dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_order-cluster"));
     command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for name in ["NODE_ID", "PORT", "BIND", "RUST_LOG", "CLUSTER_SECRET"] {
+    let tls = ["CLUSTER_TLS_CA", "CLUSTER_TLS_CERT", "CLUSTER_TLS_KEY"];
+    for name in ["NODE_ID", "PORT", "BIND", "RUST_LOG", "CLUSTER_SECRET"].into_iter().chain(tls) {
         command.env_remove(name);
     }
     command.env("DATA_DIR", dir).envs(variables.iter().copied());
@@ -52,8 +53,14 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 impl Runner {
     /// Starts three nodes with their data in `dir`.
     pub(crate) fn spawn(dir: &TempDir, port: u16) -> Self {
+        Self::spawn_with(dir, port, &[])
+    }
+
+    /// The same, told these `options` too.
+    pub(crate) fn spawn_with(dir: &TempDir, port: u16, options: &[&str]) -> Self {
         let dir = dir.path().to_owned();
-        let mut command = program(&["--port", &port.to_string()], &[], &dir);
+        let port_option = ["--port", &port.to_string()];
+        let mut command = program(&[&port_option, options].concat(), &[], &dir);
         let mut child = command.spawn().expect("the program starts");
         let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         Self { child, stdout, port, dir }

@@ -21,7 +21,7 @@ const BUFFER: usize = 64 << 10;
 const CHUNK: usize = 8 << 10;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Net(Arc<Mutex<State>>);
+pub(in crate::link) struct Net(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -46,23 +46,23 @@ impl State {
 }
 
 impl Net {
-    pub(super) fn listen(&self, address: &str) -> Listener {
+    pub(in crate::link) fn listen(&self, address: &str) -> Listener {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.lock().listeners.insert(address.to_owned(), sender);
         Listener::new(Incoming(AsyncMutex::new(receiver)))
     }
 
     /// Connects to `address` hang from now on.
-    pub(super) fn hole(&self, address: &str) {
+    pub(in crate::link) fn hole(&self, address: &str) {
         self.lock().holes.insert(address.to_owned());
     }
 
     /// What was connected to `address` carries nothing until it thaws, either way.
-    pub(super) fn freeze(&self, address: &str) {
+    pub(in crate::link) fn freeze(&self, address: &str) {
         self.lock().frozen.insert(address.to_owned());
     }
 
-    pub(super) fn thaw(&self, address: &str) {
+    pub(in crate::link) fn thaw(&self, address: &str) {
         let mut state = self.lock();
         state.frozen.remove(address);
         state.holes.remove(address);
@@ -70,17 +70,17 @@ impl Net {
     }
 
     /// Breaks the connections that were made to `address`; new ones can be made.
-    pub(super) fn sever(&self, address: &str) {
+    pub(in crate::link) fn sever(&self, address: &str) {
         let mut state = self.lock();
         *state.breaks.entry(address.to_owned()).or_default() += 1;
         state.wakers.drain(..).for_each(Waker::wake);
     }
 
-    pub(super) fn slow(&self, address: &str, bytes_per_ms: usize) {
+    pub(in crate::link) fn slow(&self, address: &str, bytes_per_ms: usize) {
         self.lock().rates.insert(address.to_owned(), bytes_per_ms);
     }
 
-    pub(super) fn written(&self, address: &str) -> usize {
+    pub(in crate::link) fn written(&self, address: &str) -> usize {
         self.lock().written.get(address).copied().unwrap_or_default()
     }
 
@@ -198,9 +198,9 @@ impl AsyncWrite for Cable {
 
 /// A machine on a [`Net`].
 #[derive(Debug)]
-pub(super) struct Machine {
-    pub(super) own: Arc<VirtualHost>,
-    pub(super) net: Net,
+pub(in crate::link) struct Machine {
+    pub(in crate::link) own: Arc<VirtualHost>,
+    pub(in crate::link) net: Net,
 }
 
 impl Host for Machine {

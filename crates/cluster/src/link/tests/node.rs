@@ -15,26 +15,26 @@ use super::super::{LinkOptions, Links};
 use super::net::{Machine, Net};
 use crate::{Address, CallError, LinkState, NodeId, Peer, Peers, Recipient, Serve, StoreId, Topic};
 
-pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(in crate::link) const SECOND: Duration = Duration::from_secs(1);
 
-pub(super) fn ms(ms: u64) -> Duration {
+pub(in crate::link) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-pub(super) fn address(id: NodeId) -> Address {
+pub(in crate::link) fn address(id: NodeId) -> Address {
     format!("node{id}:1").into()
 }
 
-pub(super) fn me(id: NodeId) -> Peer {
+pub(in crate::link) fn me(id: NodeId) -> Peer {
     Peer { name: NodeName::new(format!("n{id}")), id, store: StoreId(u128::from(id) << 70) }
 }
 
-pub(super) fn options(id: NodeId) -> LinkOptions {
+pub(in crate::link) fn options(id: NodeId) -> LinkOptions {
     LinkOptions { upgrade: false, ..LinkOptions::new("shop", me(id), address(id)) }
 }
 
 /// What links stand on, for a test that plays a peer itself.
-pub(super) fn ground(options: LinkOptions) -> Ground {
+pub(in crate::link) fn ground(options: LinkOptions) -> Ground {
     let own = VirtualHost::new(options.me.id + 1000);
     let host: Arc<dyn Host> = Arc::new(Machine { own, net: Net::default() });
     let deadlines = Deadlines::new(Arc::clone(&host));
@@ -42,20 +42,24 @@ pub(super) fn ground(options: LinkOptions) -> Ground {
 }
 
 /// A node with links, which it accepts too.
-pub(super) struct Node {
-    pub(super) links: Links,
-    pub(super) machine: Arc<Machine>,
-    pub(super) desk: Arc<Desk>,
-    pub(super) address: Address,
+pub(in crate::link) struct Node {
+    pub(in crate::link) links: Links,
+    pub(in crate::link) machine: Arc<Machine>,
+    pub(in crate::link) desk: Arc<Desk>,
+    pub(in crate::link) address: Address,
 }
 
 impl Node {
-    pub(super) fn start(net: &Net, id: NodeId) -> Self {
+    pub(in crate::link) fn start(net: &Net, id: NodeId) -> Self {
         Self::with(net, options(id))
     }
 
-    pub(super) fn with(net: &Net, options: LinkOptions) -> Self {
-        let machine = Machine { own: VirtualHost::new(options.me.id), net: net.clone() };
+    pub(in crate::link) fn with(net: &Net, options: LinkOptions) -> Self {
+        Self::on(net, VirtualHost::new(options.me.id), options)
+    }
+
+    pub(in crate::link) fn on(net: &Net, own: Arc<VirtualHost>, options: LinkOptions) -> Self {
+        let machine = Machine { own, net: net.clone() };
         let (machine, address) = (Arc::new(machine), options.address.clone());
         let links = Links::new(Arc::clone(&machine) as Arc<dyn Host>, options);
         let desk = Arc::new(Desk::default());
@@ -67,11 +71,11 @@ impl Node {
     }
 
     /// Its process dies.
-    pub(super) async fn kill(self) {
+    pub(in crate::link) async fn kill(self) {
         self.machine.own.crash().await;
     }
 
-    pub(super) fn call(
+    pub(in crate::link) fn call(
         &self,
         to: &Node,
         topic: Topic,
@@ -80,7 +84,7 @@ impl Node {
         self.call_within(&to.address, topic, request, SECOND)
     }
 
-    pub(super) fn call_within(
+    pub(in crate::link) fn call_within(
         &self,
         to: &Address,
         topic: Topic,
@@ -91,12 +95,12 @@ impl Node {
         self.links.call(&to, topic, vec![request.into()], within)
     }
 
-    pub(super) fn state(&self, of: &Address) -> LinkState {
+    pub(in crate::link) fn state(&self, of: &Address) -> LinkState {
         self.links.link(of).borrow().clone()
     }
 
     /// Waits until the link to `of` is as `wanted` says, and gives that state.
-    pub(super) async fn wait_until(
+    pub(in crate::link) async fn wait_until(
         &self,
         of: &Address,
         wanted: impl FnMut(&LinkState) -> bool,
@@ -107,21 +111,21 @@ impl Node {
         state.unwrap_or_else(|_| panic!("{:?}", self.state(of))).expect("the links are there")
     }
 
-    pub(super) async fn wait_until_up(&self, to: &Node) {
+    pub(in crate::link) async fn wait_until_up(&self, to: &Node) {
         self.links.connect_to(&[Arc::clone(&to.address)]);
         self.wait_until(&to.address, |state| matches!(state, LinkState::Up(_))).await;
     }
 }
 
 /// Lets `calls` go on by themselves; their ends are waited for later.
-pub(super) fn go(
+pub(in crate::link) fn go(
     calls: Vec<BoxFuture<'static, Result<Bytes, CallError>>>,
 ) -> impl Future<Output = Vec<Result<Bytes, CallError>>> {
     let calls = tokio::spawn(join_all(calls));
     async { calls.await.expect("no call panics") }
 }
 
-pub(super) async fn two(net: &Net) -> (Node, Node) {
+pub(in crate::link) async fn two(net: &Net) -> (Node, Node) {
     let (one, two) = (Node::start(net, 1), Node::start(net, 2));
     one.wait_until_up(&two).await;
     two.wait_until_up(&one).await;
@@ -129,10 +133,10 @@ pub(super) async fn two(net: &Net) -> (Node, Node) {
 }
 
 /// Handles requests as their first word says.
-pub(super) struct Desk {
-    pub(super) seen: Mutex<Vec<(Topic, Bytes)>>,
+pub(in crate::link) struct Desk {
+    pub(in crate::link) seen: Mutex<Vec<(Topic, Bytes)>>,
     /// What `hold` waits for.
-    pub(super) gate: Arc<Semaphore>,
+    pub(in crate::link) gate: Arc<Semaphore>,
 }
 
 impl Default for Desk {
@@ -142,7 +146,7 @@ impl Default for Desk {
 }
 
 impl Desk {
-    pub(super) fn seen(&self) -> Vec<(Topic, Bytes)> {
+    pub(in crate::link) fn seen(&self) -> Vec<(Topic, Bytes)> {
         self.seen.lock().expect("no test goes on after a panic").clone()
     }
 }
