@@ -10,11 +10,14 @@ use crate::trio::Trio;
 
 const VARIABLES: &str = "\
 Environment:
-  NODE_ID         which of the three nodes to be, alone in this process: node1, node2 or node3
+  NODE_ID         which of the nodes to be, alone in this process: node1, node2 and so on
   PORT            the same, by its port; with --nodes 1 where to listen [5001]
   BIND            the address where it listens [127.0.0.1]
   DATA_DIR        where a node keeps its data [data/{node id}]; three nodes keep it in
                   DATA_DIR/{node id}
+  CLUSTER_MEMBERS where all members are, if not on ports in a row of this machine, separated by
+                  commas: http://10.0.0.1:5001,http://10.0.0.2:5002,http://10.0.0.3:5003
+  CLUSTER_ADDRESS where this node is among them, if it listens elsewhere: then NODE_ID says which
   CLUSTER_SECRET  what all nodes know and nobody else; needed if BIND lets others in
   RUST_LOG        how much it logs [info,openraft=warn]";
 
@@ -28,11 +31,14 @@ Environment:
 pub(crate) struct Options {
     #[command(subcommand)]
     tool: Option<Tool>,
-    /// How many nodes: 3, or 1 without a cluster.
-    #[arg(long, default_value = "3", default_value_if("memory", "true", "1"), value_parser = ["1", "3"])]
+    /// How many nodes: 3, or 5, or 1 without a cluster.
+    #[arg(
+        long, default_value = "3", default_value_if("memory", "true", "1"),
+        value_parser = ["1", "3", "5"]
+    )]
     nodes: String,
-    /// The port of the first of three nodes; the others follow it.
-    #[arg(long, default_value_t = 5001, value_parser = clap::value_parser!(u16).range(1..=65533))]
+    /// The port of the first node; the others follow it.
+    #[arg(long, default_value_t = 5001, value_parser = clap::value_parser!(u16).range(1..=65531))]
     port: u16,
     /// Keep nothing, in one process: what is ordered is gone with it.
     #[arg(long, conflicts_with = "demo")]
@@ -104,16 +110,24 @@ impl Options {
             }
             None => {}
         }
-        let (members, is_alone) = (Members { first: self.port }, self.nodes == "1");
+        let count = self.nodes.parse().expect("it is one of the possible values");
+        let is_alone = count == 1;
         if self.memory && !is_alone {
-            let why = "--memory keeps nothing, which is for one process: leave out --nodes 3";
+            let why = "--memory keeps nothing, which is for one process: leave out --nodes";
             Self::command().error(ErrorKind::ArgumentConflict, why).exit();
         }
         if self.demo {
             let (kills, orders) = (self.kills.into(), self.orders as usize);
             return Ok(Task::Demo(Demo { is_alone, dir: data_dir(), kills, orders }));
         }
-        let (node, place) = match (is_alone, port()?) {
+        let members = match variable("CLUSTER_MEMBERS") {
+            Some(members) if !is_alone => Members::at(&members)?,
+            _ => Members::here(self.port, count),
+        };
+        // Reached at another address than where it listens, a node is known by its name alone.
+        let is_elsewhere = variable("CLUSTER_ADDRESS").is_some();
+        let port = port()?.filter(|_| !is_elsewhere);
+        let (node, place) = match (is_alone, port) {
             (true, _) if self.memory => (alone, Place::Memory),
             (true, _) => {
                 let dir = self.data(dir(&alone));
@@ -181,6 +195,7 @@ mod tests {
         assert!(Options::try_parse_from(["order-cluster", "--demo", "--kills", "2"]).is_ok());
         assert!(Options::try_parse_from(["order-cluster", "--demo", "--memory"]).is_err());
         assert!(Options::try_parse_from(["order-cluster", "--nodes", "2"]).is_err());
+        assert!(Options::try_parse_from(["order-cluster", "--nodes", "5"]).is_ok());
         assert!(Options::try_parse_from(["order-cluster", "--port", "65534"]).is_err());
         assert!(Options::try_parse_from(["order-cluster", "verify", "data/node1"]).is_ok());
         assert!(Options::try_parse_from(["order-cluster", "--demo", "dump"]).is_err());

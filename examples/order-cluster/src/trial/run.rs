@@ -112,8 +112,7 @@ impl<W: FnMut(Progress)> Trial<'_, W> {
         match kill.at {
             Moment::WhileStarting(part) => {
                 tokio::time::sleep(self.start.mul_f64(part)).await;
-                self.tally.lock().kills_while_starting +=
-                    usize::from(self.tally.under_way() > 0);
+                self.tally.lock().kills_while_starting += usize::from(self.tally.under_way() > 0);
                 self.kill(&struck)?;
                 self.spawn(&struck)?;
             }
