@@ -92,6 +92,29 @@ impl Disk {
     }
 }
 
+/// The file that says whose run a directory is.
+const PID: &str = "harness.pid";
+
+/// Says in a run's directory that it is this process's, and unmounts what runs beside it have left
+/// that were killed.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn claim(dir: &Path) -> std::io::Result<()> {
+    fs::write(dir.join(PID), std::process::id().to_string())?;
+    let (Some(runs), Ok(mounts)) = (dir.parent(), fs::read_to_string("/proc/self/mounts")) else {
+        return Ok(());
+    };
+    for at in mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(Path::new) {
+        let Some(run) = at.parent().filter(|run| run.parent() == Some(runs)) else { continue };
+        let pid = fs::read_to_string(run.join(PID)).unwrap_or_default();
+        if !pid.is_empty() && !fs::exists(format!("/proc/{pid}")).unwrap_or(true) {
+            let _ = call("umount", ["-l".as_ref(), at.as_os_str()]);
+        }
+    }
+    Ok(())
+}
+
 impl Drop for Disk {
     fn drop(&mut self) {
         // Lazily: whoever still has a file open there keeps what is left of it.

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use catga_chaos::{Plan, Report, run};
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The exit code when the harness could not go on, which is no verdict.
 const NO_VERDICT: u8 = 3;
@@ -56,12 +57,24 @@ async fn main() -> ExitCode {
     let options = Options::parse();
     let done = tokio::select! {
         done = perform(&options) => done,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        stopped = stopped() => stopped.and_then(|()| Err(anyhow::anyhow!("interrupted"))),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: the harness could not go on: {error:#}");
         ExitCode::from(NO_VERDICT)
     })
+}
+
+/// Ready when somebody wants it to end: then everything that it made is removed first.
+async fn stopped() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    Ok(())
 }
 
 async fn perform(options: &Options) -> Result<ExitCode> {
@@ -86,6 +99,7 @@ async fn perform(options: &Options) -> Result<ExitCode> {
     println!("everything goes to {}", plan.dir.display());
     let report = run(&plan).await?;
     println!("{report}");
+    std::fs::write(plan.dir.join("report.txt"), report.to_string()).context("write the report")?;
     if !plan.lie {
         report.counts.add_to(&dir.join("counts.json"))?;
     }

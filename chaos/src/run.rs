@@ -10,6 +10,7 @@ use crate::aftermath;
 use crate::clients::Clients;
 use crate::cluster::Cluster;
 use crate::counts::Counts;
+use crate::disk;
 use crate::lie;
 use crate::plan::Plan;
 use crate::report::Report;
@@ -25,6 +26,7 @@ use crate::schedule::{self, Happened};
 /// Dropping the future ends everything, without a verdict.
 pub async fn run(plan: &Plan) -> Result<Report> {
     fs::create_dir_all(&plan.dir).with_context(|| format!("make {}", plan.dir.display()))?;
+    disk::claim(&plan.dir).context("claim the directory")?;
     let mut dice = Rng::with_seed(plan.seed);
     let history = plan.dir.join(HISTORY);
     let recorder = Arc::new(Recorder::create(&history).context("begin a history")?);
@@ -56,7 +58,7 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let report = Report { verdicts, accused, counts, recovery, longest_silence, machine, happened };
     if report.is_good() {
         // The journals are beside them; of a run that failed the disks are kept as well.
-        disks.into_iter().flatten().for_each(crate::disk::Disk::discard);
+        disks.into_iter().flatten().for_each(disk::Disk::discard);
     }
     Ok(report)
 }

@@ -18,6 +18,9 @@ struct Problem {
     outcome: String,
 }
 
+/// The code of a key that comes with another payload.
+const MISMATCH: &str = "payload-mismatch";
+
 #[derive(Debug, Deserialize)]
 struct Orders {
     orders: Vec<Shown>,
@@ -95,6 +98,8 @@ fn outcome(action: &Action, answer: &Result<Answer, NoAnswer>) -> Outcome {
     }
     let Some(problem) = answer.json::<Problem>() else { return strange(answer) };
     match (problem.r#type.starts_with("urn:catga:refusal:"), &*problem.outcome) {
+        // The same key with another payload, which is tried on purpose.
+        (false, "not-executed") if problem.code == MISMATCH => Outcome::NotExecuted,
         // What the caller did wrong is an answer too, which the checkers do not expect here.
         (false, "not-executed") if answer.status.is_client_error() && answer.status != 429 => {
             Outcome::Refused(Refusal { code: problem.code, detail: problem.detail })
@@ -133,6 +138,9 @@ mod tests {
         assert_eq!(came(409, &problem("refusal", "not-executed")), refused);
         assert_eq!(came(422, &problem("fault", "not-executed")), refused);
         assert_eq!(came(503, &problem("fault", "not-executed")), Outcome::NotExecuted);
+        let mismatch = problem("fault", "not-executed")
+            .replace(r#""code":"x""#, r#""code":"payload-mismatch""#);
+        assert_eq!(came(422, &mismatch), Outcome::NotExecuted);
         assert_eq!(came(429, &problem("fault", "not-executed")), Outcome::NotExecuted);
         assert_eq!(came(504, &problem("fault", "unknown")), Outcome::Unknown);
         assert_eq!(came(500, &problem("fault", "unknown")), Outcome::Unknown);

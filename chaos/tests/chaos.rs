@@ -2,8 +2,9 @@
 //! that is built for it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Once;
+use std::time::{Duration, Instant};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_catga-chaos");
 
@@ -68,4 +69,39 @@ fn what_the_harness_cannot_do_is_no_verdict() {
     command.arg("--dir").arg(dir.path()).arg("--program").arg(missing);
     let output = command.output().expect("it runs");
     assert_eq!(output.status.code(), Some(3), "{output:?}");
+}
+
+/// What there is of networks and mounts of the process `pid`, whose runs are in `dir`.
+fn left(pid: u32, dir: &Path) -> Vec<String> {
+    let networks = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
+    let networks = networks.map(|network| network.file_name().to_string_lossy().into_owned());
+    let networks = networks.filter(|network| network.starts_with(&format!("catga{pid}-")));
+    let mounts = std::fs::read_to_string("/proc/self/mounts").expect("they can be read");
+    let dir = dir.to_string_lossy().into_owned();
+    let mounts = mounts.lines().filter(|mount| mount.contains(&dir)).map(ToOwned::to_owned);
+    networks.chain(mounts).collect()
+}
+
+#[test]
+fn nothing_is_left_when_somebody_interrupts_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new(PROGRAM);
+    command.arg("--dir").arg(dir.path()).arg("--program").arg(order_cluster());
+    let mut child =
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let (pid, since) = (child.id(), Instant::now());
+    let is_at_work = || {
+        let runs = std::fs::read_dir(dir.path()).into_iter().flatten().flatten();
+        let mut faults = runs.map(|run| run.path().join("nemesis.jsonl"));
+        faults.any(|path| std::fs::metadata(path).is_ok_and(|faults| faults.len() > 0))
+    };
+    while !is_at_work() {
+        assert!(since.elapsed() < Duration::from_secs(60), "nothing happens");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let stop = Command::new("kill").args(["-INT", &pid.to_string()]).status();
+    assert!(stop.expect("kill runs").success());
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(3));
+    assert_eq!(left(pid, dir.path()), [""; 0]);
 }

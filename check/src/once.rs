@@ -42,10 +42,9 @@ fn one_answer(effect: &Effect<'_>, findings: &mut Vec<Finding>) {
             );
             findings.push(Finding::new(Wrong::Doubled, what, numbers));
         }
-        if let Some(changed) = effect.attempts.iter().find(|it| it.action != first.action) {
+        if other.action != first.action {
             let what = format!("key {:?} was used for two commands, and both passed", first.key);
-            findings.push(Finding::new(Wrong::WrongReply, what, [first.number, changed.number]));
-            return;
+            findings.push(Finding::new(Wrong::WrongReply, what, numbers));
         }
     }
 }

@@ -20,7 +20,8 @@ enum Habit {
     Retries,
     /// It does not.
     Shrugs,
-    /// It asks again also when it was answered, at any node.
+    /// It asks again also when it was answered, at any node; and sometimes for something else under
+    /// the same key, which must be refused.
     Repeats,
 }
 
@@ -48,6 +49,22 @@ struct Wanted {
     action: Action,
     key: Option<String>,
     attempts: u32,
+    /// Somebody was answered: what comes under its key now has no effect.
+    answered: bool,
+    /// It is not what was asked for first.
+    is_changed: bool,
+}
+
+impl Wanted {
+    /// Something else under the same key.
+    fn change(&mut self) {
+        match &mut self.action {
+            Action::Create { quantity, .. } => *quantity += 1,
+            Action::Cancel { reason, .. } => reason.push_str("-or-not"),
+            Action::Get { .. } | Action::List { .. } => {}
+        }
+        self.is_changed = true;
+    }
 }
 
 /// So often something is asked for at most, by those who ask again.
@@ -95,7 +112,11 @@ impl Client {
         let dice = self.dice.u8(..100);
         let repeats = if self.habit == Habit::Repeats { 20 } else { 3 };
         if dice < repeats && !self.sent.is_empty() {
-            return self.sent.get(self.dice.usize(..self.sent.len())).cloned();
+            let mut again = self.sent.get(self.dice.usize(..self.sent.len())).cloned()?;
+            if self.habit == Habit::Repeats && again.answered && self.dice.u8(..6) == 0 {
+                again.change();
+            }
+            return Some(again);
         }
         let entry = self.board.draw(&mut self.dice)?;
         let Some(id) = entry.id.clone() else {
@@ -109,7 +130,14 @@ impl Client {
                 let reason = format!("cancel-{}-{}-{}", entry.product, self.number, self.keys);
                 let key = (self.habit != Habit::Shrugs || self.dice.bool()).then(|| reason.clone());
                 let action = Action::Cancel { id, reason };
-                Some(Wanted { order: entry.product, action, key, attempts: 0 })
+                Some(Wanted {
+                    order: entry.product,
+                    action,
+                    key,
+                    attempts: 0,
+                    answered: false,
+                    is_changed: false,
+                })
             }
             14..26 => {
                 self.keys += 1;
@@ -125,24 +153,40 @@ impl Client {
                     _ => (Level::Session, self.seen.max(entry.seen)),
                 };
                 let action = Action::Get { id, level, token };
-                Some(Wanted { order: entry.product, action, key: None, attempts: 0 })
+                Some(Wanted {
+                    order: entry.product,
+                    action,
+                    key: None,
+                    attempts: 0,
+                    answered: false,
+                    is_changed: false,
+                })
             }
         }
     }
 
     fn create(&self, entry: &Entry, order: String, key: Option<String>) -> Wanted {
         let (customer, quantity) = (entry.customer.clone(), entry.quantity);
-        Wanted { order, action: Action::Create { customer, quantity }, key, attempts: 0 }
+        Wanted {
+            order,
+            action: Action::Create { customer, quantity },
+            key,
+            attempts: 0,
+            answered: false,
+            is_changed: false,
+        }
     }
 
     /// Asks for it, and again if that is its habit.
     async fn see_to(&mut self, mut wanted: Wanted, door: &watch::Receiver<bool>) -> Result<()> {
         let mut node = self.dice.usize(..self.nodes.len());
-        let most = if self.habit == Habit::Shrugs || wanted.key.is_none() { 1 } else { ATTEMPTS };
+        let once = self.habit == Habit::Shrugs || wanted.key.is_none() || wanted.is_changed;
+        let most = if once { 1 } else { ATTEMPTS };
         for _ in 0..most {
             wanted.attempts += 1;
             let operation = self.ask(&wanted, node).await?;
             if operation.is_answered() {
+                wanted.answered = true;
                 break;
             }
             if !*door.borrow() {
@@ -151,7 +195,7 @@ impl Client {
             tokio::time::sleep(Duration::from_millis(self.dice.u64(2..100))).await;
             node = (node + 1) % self.nodes.len();
         }
-        if wanted.key.is_some() {
+        if wanted.key.is_some() && !wanted.is_changed {
             self.sent.push_back(wanted);
             if self.sent.len() > REMEMBERED {
                 self.sent.pop_front();
