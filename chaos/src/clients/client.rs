@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +37,9 @@ pub(super) struct Client {
     keys: u64,
     /// The newest that it has seen.
     seen: Option<Position>,
-    /// What it has sent under a key, to be sent again.
-    sent: VecDeque<Wanted>,
+    /// What it has sent under a key, to be sent again: some of it long ago, since what is forgotten
+    /// may be forgotten late, as with a snapshot.
+    sent: Vec<Wanted>,
 }
 
 /// Something that a client wants, however often it asks.
@@ -88,7 +88,7 @@ impl Client {
             _ => Habit::Repeats,
         };
         let nodes = nodes.iter().map(|node| Connection::new(vec![*node])).collect();
-        let sent = VecDeque::new();
+        let sent = Vec::new();
         Self { number, habit, nodes, board, recorder, dice, keys: 0, seen: None, sent }
     }
 
@@ -102,7 +102,7 @@ impl Client {
                 self.see_to(wanted, &door).await?;
             }
             // Slowly enough that the history stays one that can be checked.
-            tokio::time::sleep(Duration::from_millis(self.dice.u64(5..60))).await;
+            tokio::time::sleep(Duration::from_millis(self.dice.u64(2..40))).await;
         }
         Ok(())
     }
@@ -196,10 +196,10 @@ impl Client {
             node = (node + 1) % self.nodes.len();
         }
         if wanted.key.is_some() && !wanted.is_changed {
-            self.sent.push_back(wanted);
-            if self.sent.len() > REMEMBERED {
-                self.sent.pop_front();
+            if self.sent.len() == REMEMBERED {
+                self.sent.swap_remove(self.dice.usize(..REMEMBERED));
             }
+            self.sent.push(wanted);
         }
         Ok(())
     }
