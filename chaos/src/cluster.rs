@@ -36,8 +36,12 @@ pub(crate) struct Site {
     pub(crate) is_full: bool,
     /// Its disk had none in this life of the process.
     was_full: bool,
+    /// When it last ended by itself.
+    ended: Option<Instant>,
 }
 
+/// How long one that has ended by itself is left alone: it may do so again.
+const BREAK: Duration = Duration::from_secs(1);
 /// What a process says that ends because it has no room.
 const NO_ROOM: &str = "No space left on device";
 
@@ -78,8 +82,9 @@ impl Cluster {
         let mut servers = Servers::new(options.collect(), first);
         servers.spawn()?;
         servers.until_ready().await.context("start the cluster")?;
-        let site =
-            |(server, disk)| Mutex::new(Site { server, disk, is_full: false, was_full: false });
+        let site = |(server, disk)| {
+            Mutex::new(Site { server, disk, is_full: false, was_full: false, ended: None })
+        };
         let sites = servers.into_all().into_iter().zip(disks).map(site).collect();
         Ok(Self {
             sites,
@@ -173,7 +178,8 @@ impl Cluster {
             Ok(()) => {}
             Err(why) => self.blame(site, why)?,
         }
-        if site.server.pid().is_none() && !site.is_full {
+        let is_calm = site.ended.is_none_or(|ended| ended.elapsed() > BREAK);
+        if site.server.pid().is_none() && !site.is_full && is_calm {
             site.server.spawn()?;
             site.was_full = false;
         }
@@ -192,6 +198,7 @@ impl Cluster {
             ServerError::Ended { .. } | ServerError::TooLate { .. } => self.accuse(why.to_string()),
             _ => return Err(why.into()),
         }
+        site.ended = Some(Instant::now());
         site.server.kill()?;
         Ok(())
     }
@@ -212,6 +219,10 @@ impl Cluster {
             site.free()?;
             site.server.wake()?;
             self.mind(&mut site)?;
+            if site.server.pid().is_none() {
+                // However recently it has ended.
+                site.server.spawn()?;
+            }
         }
         Ok(())
     }

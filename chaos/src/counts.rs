@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::AddAssign;
 use std::path::Path;
@@ -64,9 +65,9 @@ pub struct Counts {
     pub rolling_restarts: u64,
     /// Terms that had begun when all was over: each was an election.
     pub terms: u64,
-    /// Findings that something acknowledged is not there.
+    /// Acknowledged commands that are not there.
     pub lost: u64,
-    /// Findings that something had two effects.
+    /// Commands that had two effects.
     pub doubled: u64,
     /// All findings.
     pub violations: u64,
@@ -105,11 +106,16 @@ impl Counts {
         counts.power_cuts_of_all = count(&[Nemesis::PowerCutAll]);
         counts.stops = count(&[Nemesis::Stop]);
         counts.rolling_restarts = count(&[Nemesis::RollingRestart]);
+        // Several checkers notice it, and for each node: what is lost is lost once.
+        let wrong = |kind: Wrong| {
+            let findings = verdicts.iter().flat_map(|(_, verdict)| verdict.findings());
+            let findings = findings.filter(|it| it.wrong == kind);
+            findings.map(|it| it.operations.first()).collect::<BTreeSet<_>>().len() as u64
+        };
+        counts.lost = wrong(Wrong::Lost);
+        counts.doubled = wrong(Wrong::Doubled);
         for (_, verdict) in verdicts {
             let findings = verdict.findings();
-            let wrong = |kind| findings.iter().filter(|it| it.wrong == kind).count() as u64;
-            counts.lost += wrong(Wrong::Lost);
-            counts.doubled += wrong(Wrong::Doubled);
             counts.violations += findings.len() as u64;
             counts.undecided += u64::from(matches!(verdict, Verdict::Undecided(_)));
         }

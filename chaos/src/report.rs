@@ -26,7 +26,7 @@ pub struct Report {
     pub(crate) happened: Happened,
 }
 
-/// So many findings of a checker are shown.
+/// So many findings of a checker, and so many accusations, are shown.
 const SHOWN: usize = 6;
 
 impl Report {
@@ -73,8 +73,11 @@ impl fmt::Display for Report {
                 writeln!(f, "{:>24}   {finding}", "")?;
             }
         }
-        for what in &self.accused {
+        for what in self.accused.iter().take(SHOWN) {
             writeln!(f, "{:>24} {what}", "ACCUSED")?;
+        }
+        if self.accused.len() > SHOWN {
+            writeln!(f, "{:>24} {} times more", "ACCUSED", self.accused.len() - SHOWN)?;
         }
         Ok(())
     }
