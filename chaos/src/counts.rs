@@ -106,20 +106,24 @@ impl Counts {
         counts.power_cuts_of_all = count(&[Nemesis::PowerCutAll]);
         counts.stops = count(&[Nemesis::Stop]);
         counts.rolling_restarts = count(&[Nemesis::RollingRestart]);
+        counts.judge(verdicts);
+        counts
+    }
+
+    fn judge(&mut self, verdicts: &[(&str, Verdict)]) {
         // Several checkers notice it, and for each node: what is lost is lost once.
         let wrong = |kind: Wrong| {
             let findings = verdicts.iter().flat_map(|(_, verdict)| verdict.findings());
             let findings = findings.filter(|it| it.wrong == kind);
             findings.map(|it| it.operations.first()).collect::<BTreeSet<_>>().len() as u64
         };
-        counts.lost = wrong(Wrong::Lost);
-        counts.doubled = wrong(Wrong::Doubled);
+        self.lost = wrong(Wrong::Lost);
+        self.doubled = wrong(Wrong::Doubled);
         for (_, verdict) in verdicts {
             let findings = verdict.findings();
-            counts.violations += findings.len() as u64;
-            counts.undecided += u64::from(matches!(verdict, Verdict::Undecided(_)));
+            self.violations += findings.len() as u64;
+            self.undecided += u64::from(matches!(verdict, Verdict::Undecided(_)));
         }
-        counts
     }
 
     /// Everything by name, for a table.

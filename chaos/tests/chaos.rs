@@ -82,6 +82,14 @@ fn left(pid: u32, dir: &Path) -> Vec<String> {
     networks.chain(mounts).collect()
 }
 
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let since = Instant::now();
+    while !holds() {
+        assert!(since.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn nothing_is_left_when_somebody_interrupts_it() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -89,16 +97,13 @@ fn nothing_is_left_when_somebody_interrupts_it() {
     command.arg("--dir").arg(dir.path()).arg("--program").arg(order_cluster());
     let mut child =
         command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
-    let (pid, since) = (child.id(), Instant::now());
+    let pid = child.id();
     let is_at_work = || {
         let runs = std::fs::read_dir(dir.path()).into_iter().flatten().flatten();
         let mut faults = runs.map(|run| run.path().join("nemesis.jsonl"));
         faults.any(|path| std::fs::metadata(path).is_ok_and(|faults| faults.len() > 0))
     };
-    while !is_at_work() {
-        assert!(since.elapsed() < Duration::from_secs(60), "nothing happens");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("something happens", is_at_work);
     let stop = Command::new("kill").args(["-INT", &pid.to_string()]).status();
     assert!(stop.expect("kill runs").success());
     let status = child.wait().expect("it ends");
