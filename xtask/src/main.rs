@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod chaos;
 mod docs;
 mod needs;
 mod sanitize;
@@ -34,6 +35,8 @@ enum Xtask {
     Bench(bench::Args),
     /// Run simulated nodes over many seeds, each on a machine that loses power, dies and fails
     Sim(sim::Args),
+    /// Run real processes of the order cluster under kills, partitions, full disks and power cuts
+    Chaos(chaos::Args),
     /// Build the documentation and open nothing
     Docs,
     /// Test the code with `unsafe` under Miri and AddressSanitizer (needs a nightly compiler)
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Xtask::Tidy => tidy::run(),
         Xtask::Bench(args) => bench::run(&args),
         Xtask::Sim(args) => sim::run(&args),
+        Xtask::Chaos(args) => chaos::run(&args),
         Xtask::Docs => docs::run(),
         Xtask::Sanitize => sanitize::run(),
     };

@@ -64,6 +64,8 @@ pub struct Answer {
     pub body: Bytes,
     /// The session token: what the answer has seen.
     pub position: Option<String>,
+    /// False if the answer says that the node does not show it yet.
+    pub visible: bool,
 }
 
 impl Answer {
@@ -199,9 +201,10 @@ impl Client {
         let status = response.status();
         let position = response.headers().get("catga-position");
         let position = position.and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        let visible = response.headers().get("catga-visible").is_none_or(|value| value != "false");
         let body = response.into_body().collect().await.map_err(NoAnswer::Broken)?.to_bytes();
         self.connection = Some(connection);
-        Ok(Answer { status, body, position })
+        Ok(Answer { status, body, position, visible })
     }
 }
 

@@ -3,14 +3,18 @@ use std::time::Duration;
 use catga::{Cluster, DataDir, Tls};
 use order_cluster::certificates::CLUSTER;
 
-/// The three nodes: `node1` to `node3`, on ports in a row of this machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Members {
-    /// The port of `node1`.
-    pub(crate) first: u16,
+/// The nodes of the cluster, by their numbers: `node1` and so on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Members(Vec<Place>);
+
+/// Where a member is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    url: String,
+    port: u16,
 }
 
-/// One of the three.
+/// One of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
     pub(crate) all: Members,
@@ -18,39 +22,74 @@ pub(crate) struct Member {
     pub(crate) port: u16,
     /// By what it proves to the others that it is itself.
     pub(crate) tls: Option<Tls>,
+    /// It is none of those that found the cluster.
+    pub(crate) joins: bool,
 }
 
 impl Members {
+    /// So many, on ports in a row of this machine from `first` on.
+    pub(crate) fn here(first: u16, count: u16) -> Self {
+        let place = |port| Place { url: format!("http://localhost:{port}"), port };
+        Self((first..first + count).map(place).collect())
+    }
+
+    /// Those at addresses such as `http://10.0.0.1:5001`, separated by commas.
+    ///
+    /// # Errors
+    /// When one has no port.
+    pub(crate) fn at(addresses: &str) -> Result<Self, String> {
+        let place = |url: &str| {
+            let url = url.trim();
+            let port = url.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+            let port = port.ok_or_else(|| {
+                format!(
+                    "CLUSTER_MEMBERS has `{url}`: each must be an address with a port, such as \
+                     http://10.0.0.1:5001"
+                )
+            })?;
+            Ok(Place { url: url.to_owned(), port })
+        };
+        Ok(Self(addresses.split(',').map(place).collect::<Result<_, String>>()?))
+    }
+
+    /// The port of the first.
+    pub(crate) fn first(&self) -> u16 {
+        self.0.first().map_or(0, |place| place.port)
+    }
+
     /// All of them.
-    pub(crate) fn all(self) -> [Member; 3] {
-        [1, 2, 3].map(|number| Member {
-            all: self,
-            name: format!("node{number}"),
-            port: self.first + number - 1,
+    pub(crate) fn all(&self) -> Vec<Member> {
+        let member = |(number, place): (usize, &Place)| Member {
+            all: self.clone(),
+            name: format!("node{}", number + 1),
+            port: place.port,
             tls: None,
-        })
+            joins: false,
+        };
+        self.0.iter().enumerate().map(member).collect()
     }
 
     /// The one that is meant by a name, or by a port, or by both.
     ///
     /// # Errors
     /// When nobody is, or one by the name and another by the port.
-    pub(crate) fn find(self, name: Option<&str>, port: Option<u16>) -> Result<Member, String> {
+    pub(crate) fn find(&self, name: Option<&str>, port: Option<u16>) -> Result<Member, String> {
         let find = |is_it: &dyn Fn(&Member) -> bool| self.all().into_iter().find(is_it);
         let by_name = name.map(|name| {
             find(&|member| member.name == name).ok_or_else(|| {
                 format!(
-                    "NODE_ID is `{name}`, and the members are node1, node2 and node3: set it to \
-                     one of them, or run one process alone with --nodes 1"
+                    "NODE_ID is `{name}`, and the members are {}: set it to one of them, or run \
+                     one process alone with --nodes 1",
+                    self.listed(|member| member.name)
                 )
             })
         });
         let by_port = port.map(|port| {
-            let (first, last) = (self.first, self.first + 2);
             find(&|member| member.port == port).ok_or_else(|| {
                 format!(
-                    "PORT is {port}, and the members are on ports {first} to {last}: set it to one \
-                     of them, move all three with --port, or run one process alone with --nodes 1"
+                    "PORT is {port}, and the members are on ports {}: set it to one of them, move \
+                     all with --port, or run one process alone with --nodes 1",
+                    self.listed(|member| member.port.to_string())
                 )
             })
         });
@@ -64,6 +103,18 @@ impl Members {
             (None, None) => Err("neither NODE_ID nor PORT says which node this is".to_owned()),
         }
     }
+
+    /// One that comes to them later.
+    pub(crate) fn joined_by(&self, name: String, port: u16) -> Member {
+        Member { all: self.clone(), name, port, tls: None, joins: true }
+    }
+
+    /// `node1, node2 and node3`.
+    fn listed(&self, what: impl Fn(Member) -> String) -> String {
+        let mut listed: Vec<_> = self.all().into_iter().map(what).collect();
+        let last = listed.pop().unwrap_or_default();
+        if listed.is_empty() { last } else { format!("{} and {last}", listed.join(", ")) }
+    }
 }
 
 impl Member {
@@ -74,13 +125,17 @@ impl Member {
         if self.tls.is_none() && !is_set("CLUSTER_SECRET") && !is_set("CLUSTER_TLS_CA") {
             tracing::info!("without CLUSTER_SECRET or TLS peers are taken from this machine alone");
         }
-        let members = self.all.all().map(|member| format!("http://localhost:{}", member.port));
+        let members = self.all.0.iter().map(|place| place.url.clone());
         let cluster = Cluster::new(CLUSTER, members)
             .name(&self.name)
             .listen(([127, 0, 0, 1], self.port).into())
             .data_dir(dir)
             .election_timeout(Duration::from_millis(150))
             .heartbeat_interval(Duration::from_millis(50));
+        let cluster = match self.joins {
+            true => cluster.address(format!("http://localhost:{}", self.port)),
+            false => cluster,
+        };
         let cluster = match self.tls.clone() {
             Some(tls) => cluster.tls(tls),
             None => cluster,
@@ -95,19 +150,29 @@ mod tests {
 
     #[test]
     fn a_node_is_known_by_its_name_or_its_port() {
-        let members = Members { first: 5001 };
-        let [one, two, three] = members.all();
-        assert_eq!((one.port, three.port), (5001, 5003));
-        assert_eq!(members.find(Some("node1"), None), Ok(one));
-        assert_eq!(members.find(None, Some(5002)), Ok(two));
-        assert_eq!(members.find(Some("node3"), Some(5003)), Ok(three));
+        let members = Members::here(5001, 3);
+        let all = members.all();
+        assert_eq!((all[0].port, all[2].port, all.len()), (5001, 5003, 3));
+        assert_eq!(members.find(Some("node1"), None), Ok(all[0].clone()));
+        assert_eq!(members.find(None, Some(5002)), Ok(all[1].clone()));
+        assert_eq!(members.find(Some("node3"), Some(5003)), Ok(all[2].clone()));
         for (name, port, said) in [
-            (Some("node4"), None, "`node4`"),
-            (None, Some(5004), "5004"),
+            (Some("node4"), None, "`node4`, and the members are node1, node2 and node3"),
+            (None, Some(5004), "5004, and the members are on ports 5001, 5002 and 5003"),
             (Some("node1"), Some(5002), "node2"),
         ] {
             let why = members.find(name, port).expect_err("nobody is meant");
             assert!(why.contains(said), "{why}");
         }
+    }
+
+    #[test]
+    fn members_may_be_elsewhere() {
+        let members = Members::at("http://10.0.0.1:5001, http://10.0.0.2:5002").expect("read");
+        let second = members.find(None, Some(5002)).expect("it is one");
+        assert_eq!((second.name.as_str(), members.first()), ("node2", 5001));
+        assert_eq!(members.0[1].url, "http://10.0.0.2:5002");
+        let why = Members::at("http://10.0.0.1").expect_err("it has no port");
+        assert!(why.contains("`http://10.0.0.1`"), "{why}");
     }
 }

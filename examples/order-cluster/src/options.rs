@@ -13,11 +13,14 @@ use crate::trio::Trio;
 
 const VARIABLES: &str = "\
 Environment:
-  NODE_ID         which of the three nodes to be, alone in this process: node1, node2 or node3
+  NODE_ID         which of the nodes to be, alone in this process: node1, node2 and so on
   PORT            the same, by its port; with --nodes 1 where to listen [5001]
   BIND            the address where it listens [127.0.0.1]
   DATA_DIR        where a node keeps its data [data/{node id}]; three nodes keep it in
                   DATA_DIR/{node id}
+  CLUSTER_MEMBERS where all members are, if not on ports in a row of this machine, separated by
+                  commas: http://10.0.0.1:5001,http://10.0.0.2:5002,http://10.0.0.3:5003
+  CLUSTER_ADDRESS where this node is among them, if it listens elsewhere: then NODE_ID says which
   CLUSTER_SECRET  what all nodes know and nobody else; it or TLS is needed if BIND lets others in
   CLUSTER_TLS_CA, CLUSTER_TLS_CERT, CLUSTER_TLS_KEY
                   PEM files, by which the node meets its peers over TLS
@@ -35,12 +38,19 @@ Environment:
 pub(crate) struct Options {
     #[command(subcommand)]
     tool: Option<Tool>,
-    /// How many nodes: 3, or 1 without a cluster.
-    #[arg(long, default_value = "3", default_value_if("memory", "true", "1"), value_parser = ["1", "3"])]
+    /// How many nodes: 3, or 5, or 1 without a cluster.
+    #[arg(
+        long, default_value = "3", default_value_if("memory", "true", "1"),
+        value_parser = ["1", "3", "5"]
+    )]
     nodes: String,
-    /// The port of the first of three nodes; the others follow it.
-    #[arg(long, default_value_t = 5001, value_parser = clap::value_parser!(u16).range(1..=65533))]
+    /// The port of the first node; the others follow it.
+    #[arg(long, default_value_t = 5001, value_parser = clap::value_parser!(u16).range(1..=65531))]
     port: u16,
+    /// Join the cluster that is there as one more node, by the name NODE_ID, on PORT; it follows
+    /// without a vote until it is promoted.
+    #[arg(long, conflicts_with = "demo")]
+    join: bool,
     /// Keep nothing, in one process: what is ordered is gone with it.
     #[arg(long, conflicts_with = "demo")]
     memory: bool,
@@ -104,6 +114,9 @@ enum Tool {
 }
 
 /// How long the certificates of `certificates` are valid.
+/// How many nodes a cluster is founded with at most.
+const NODES_MAX: u16 = 5;
+
 const VALID: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What the program is asked to do.
@@ -139,25 +152,46 @@ impl Options {
                 return Ok(Task::Operate(Operation { at, dir: dir(&alone), asked }));
             }
             Some(Tool::Certificates { dir }) => {
-                let nodes = Members { first: self.port }.all().map(|member| member.name).into();
+                let nodes = Members::here(self.port, NODES_MAX).all();
+                let nodes = nodes.into_iter().map(|member| member.name).collect();
                 return Ok(Task::Certificates { dir, nodes, valid: VALID });
             }
             None => {}
         }
-        if self.tls.is_some() && self.nodes == "1" {
+        let count = self.nodes.parse().expect("it is one of the possible values");
+        let is_alone = count == 1;
+        if self.tls.is_some() && is_alone {
             let why = "--tls is for nodes that have peers: leave out --nodes 1";
             Self::command().error(ErrorKind::ArgumentConflict, why).exit();
         }
-        let (members, is_alone) = (Members { first: self.port }, self.nodes == "1");
         if self.memory && !is_alone {
-            let why = "--memory keeps nothing, which is for one process: leave out --nodes 3";
+            let why = "--memory keeps nothing, which is for one process: leave out --nodes";
             Self::command().error(ErrorKind::ArgumentConflict, why).exit();
         }
         if self.demo {
             let (kills, orders) = (self.kills.into(), self.orders as usize);
             return Ok(Task::Demo(Demo { is_alone, dir: data_dir(), kills, orders }));
         }
-        let (node, place) = match (is_alone, port()?) {
+        let members = match variable("CLUSTER_MEMBERS") {
+            Some(members) if !is_alone => Members::at(&members)?,
+            _ => Members::here(self.port, count),
+        };
+        // Reached at another address than where it listens, a node is known by its name alone.
+        let is_elsewhere = variable("CLUSTER_ADDRESS").is_some();
+        let port = port()?.filter(|_| !is_elsewhere);
+        if self.join {
+            let (Some(node), Some(port)) = (node, port) else {
+                let why = "--join is for a node that is none of the first: give it a NODE_ID and a \
+                           PORT of its own";
+                return Err(why.to_owned());
+            };
+            let mut member = members.joined_by(node, port);
+            member.tls = self.tls.as_ref().map(|dir| certificates::of(dir, &member.name));
+            let (node, dir) = (member.name.clone(), self.data(dir(&member.name)));
+            let place = Place::Cluster(member, dir);
+            return Ok(Task::Serve(Serving { node, place, with_parent: self.with_parent }));
+        }
+        let (node, place) = match (is_alone, port) {
             (true, _) if self.memory => (alone, Place::Memory),
             (true, _) => {
                 let dir = self.data(dir(&alone));
@@ -226,6 +260,7 @@ mod tests {
         assert!(Options::try_parse_from(["order-cluster", "--demo", "--kills", "2"]).is_ok());
         assert!(Options::try_parse_from(["order-cluster", "--demo", "--memory"]).is_err());
         assert!(Options::try_parse_from(["order-cluster", "--nodes", "2"]).is_err());
+        assert!(Options::try_parse_from(["order-cluster", "--nodes", "5"]).is_ok());
         assert!(Options::try_parse_from(["order-cluster", "--port", "65534"]).is_err());
         assert!(Options::try_parse_from(["order-cluster", "verify", "data/node1"]).is_ok());
         assert!(Options::try_parse_from(["order-cluster", "--demo", "dump"]).is_err());

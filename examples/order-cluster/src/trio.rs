@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long a node that was killed stays away, so that one can see that the others go on.
 const BREAK: Duration = Duration::from_secs(2);
 
-/// Three nodes on this machine, each in a process of its own.
+/// The nodes on this machine, each in a process of its own.
 pub(crate) struct Trio {
     pub(crate) members: Members,
     /// Each has a directory below it.
@@ -28,7 +28,8 @@ pub(crate) struct Trio {
 /// Runs them until a signal comes, or one of them ends; then drains them.
 pub(crate) async fn run(trio: Trio) -> Result<ExitCode, Box<dyn Error>> {
     let mut stop = Stop::listen()?;
-    let options = ServerOptions::cluster(std::env::current_exe()?, &trio.dir);
+    let count = trio.members.all().len();
+    let options = ServerOptions::cluster_of(count, std::env::current_exe()?, &trio.dir);
     let options = options.into_iter().map(|options| {
         let options = options.talkative();
         match &trio.tls {
@@ -37,13 +38,13 @@ pub(crate) async fn run(trio: Trio) -> Result<ExitCode, Box<dyn Error>> {
         }
     });
     let options = options.collect();
-    let mut servers = Servers::new(options, trio.members.first);
+    let mut servers = Servers::new(options, trio.members.first());
     let ended = tokio::select! {
         ended = serve(&mut servers, &trio) => Some(ended),
         () = stop.asked() => None,
     };
     if ended.is_none() {
-        say("\nDraining all three; a second signal ends them at once.\n");
+        say("\nDraining all of them; a second signal ends them at once.\n");
     }
     let stopped = tokio::select! {
         stopped = servers.stop() => stopped,
@@ -54,7 +55,7 @@ pub(crate) async fn run(trio: Trio) -> Result<ExitCode, Box<dyn Error>> {
         Some(why) => Err(advised(why)),
         None => {
             stopped?;
-            say("All three have stopped.\n");
+            say("All of them have stopped.\n");
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -92,7 +93,7 @@ async fn start_again(
     why: ServerError,
 ) -> Result<(), ServerError> {
     let Some(node) = why.killed() else { return Err(why) };
-    say(&format!("\n{node} was killed; the other two go on.\n"));
+    say(&format!("\n{node} was killed; the others go on.\n"));
     tokio::time::sleep(BREAK).await;
     let (leader, _) = servers.leader().await?;
     let leader = &servers.all()[leader].options().node;
@@ -108,15 +109,16 @@ async fn start_again(
 /// What went wrong, and what can be done about it where that is known.
 fn advised(why: ServerError) -> Box<dyn Error> {
     if why.is_port_taken() {
-        return format!("{why}\nmove all three to ports that are free, such as with --port 6001")
+        return format!("{why}\nmove all of them to ports that are free, such as with --port 6001")
             .into();
     }
     why.into()
 }
 
 fn welcome(trio: &Trio, servers: &Servers, leader: usize) -> String {
-    let mut text = "The order service runs: three processes, one cluster.\n\n".to_owned();
     let members = trio.members.all();
+    let count = members.len();
+    let mut text = format!("The order service runs: {count} processes, one cluster.\n\n");
     for (number, member) in members.iter().enumerate() {
         let leads = if number == leader { "   leads" } else { "" };
         let pid = servers.all()[number].pid().unwrap_or_default();
@@ -127,7 +129,8 @@ fn welcome(trio: &Trio, servers: &Servers, leader: usize) -> String {
             member.name, member.port
         );
     }
-    let [one, two, three] = members.map(|member| member.port);
+    let port = |number: usize| members[number].port;
+    let (one, two, three) = (port(0), port(1), port(count - 1));
     let dir = std::path::absolute(&trio.dir).unwrap_or_else(|_| trio.dir.clone());
     let dir: &Path = &dir;
     let _ = write!(
@@ -144,7 +147,7 @@ Place an order at one node, read it at another, and see who leads:
   curl localhost:{three}/cluster/status
 
 Kill the one that leads, with `kill -9` and its number: the others go on, and it is started again.
-Ctrl-C drains all three.
+Ctrl-C drains all of them.
 "#,
         dir = dir.display()
     );

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use order_cluster::client::{Call, Client};
-use order_cluster::fleet::{Server, ServerOptions, Servers, Status};
+use order_cluster::fleet::{Server, ServerOptions, Servers, Status, free_port};
 use order_cluster::messages::CreateOrder;
 use order_cluster::trial::agree;
 
@@ -92,6 +92,40 @@ async fn a_node_that_lost_its_disk_is_replaced_by_the_command_line() {
     let (status, log) = servers.one(leader).until_ended().await.expect("it ends");
     assert!(!status.success() && log.contains("was removed from the cluster"), "{log}");
     order(&servers.all()[other], "a-5").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_grows_by_the_command_line_and_shrinks() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let servers =
+        Servers::start(ServerOptions::cluster(PROGRAM, dir.path())).await.expect("it starts");
+    let first = &servers.all()[0];
+    order(first, "a-1").await;
+    let mut joined = Vec::new();
+    for name in ["node4", "node5"] {
+        let options = ServerOptions::new(PROGRAM, dir.path().join(name)).node(name).joins();
+        let mut server = Server::member(options, free_port(1), servers.addresses());
+        server.spawn().expect("it starts");
+        server.until_ready().await.expect("it joins");
+        let said = members(&server, &[]).expect("they are listed");
+        assert!(said.contains("learner"), "{said}");
+        members(first, &["promote", name]).expect("it gets a vote");
+        joined.push(server);
+    }
+    wait_until(first, "five vote", |status| voters(status) == 5).await;
+    order(&joined[1], "a-2").await;
+    // Down to three, of which two came later.
+    for name in ["node2", "node3"] {
+        members(&joined[0], &["remove", name]).expect("it is removed");
+    }
+    for server in [first, &joined[0], &joined[1]] {
+        wait_until(server, "three vote", |status| voters(status) == 3).await;
+    }
+    order(first, "a-3").await;
+    let answer = Call::get("/orders/customer/ann").header("catga-read", "linearizable");
+    let answer = Client::new(vec![joined[1].address()]).send(&answer).await.expect("it answers");
+    let shown: serde_json::Value = answer.json().expect("it is JSON");
+    assert_eq!(shown["orders"].as_array().map(Vec::len), Some(3), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use catga::{Catga, Cluster, InCluster};
 use order_cluster::client::{Answer, Call, Client};
-use order_cluster::fleet::{Server, ServerOptions};
+use order_cluster::fleet::{ServerOptions, Servers};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -61,7 +61,7 @@ fn three_nodes_serve_one_service_and_drain_and_come_back() {
     }
     runner.signal("-TERM");
     let (status, said) = runner.end();
-    assert!(status.success() && said.contains("All three have stopped"), "{status}: {said}");
+    assert!(status.success() && said.contains("All of them have stopped"), "{status}: {said}");
     for number in 1..=3 {
         let log = runner.log_of(number);
         assert!(log.contains("draining") && log.contains("stopped"), "node{number}: {log}");
@@ -82,12 +82,7 @@ async fn drained_at_work_they_answer_what_they_took() {
     let dir = tempfile::tempdir().expect("a directory");
     let first = free_ports();
     let options = ServerOptions::cluster(env!("CARGO_BIN_EXE_order-cluster"), dir.path());
-    let [one, two, three] = &mut *options
-        .into_iter()
-        .zip(first..)
-        .map(|(options, port)| Server::member(options, port, first))
-        .collect::<Vec<_>>()
-    else {
+    let [one, two, three] = &mut *Servers::new(options, first).into_all() else {
         panic!("a cluster has three nodes");
     };
     for server in [&mut *one, &mut *two, &mut *three] {
@@ -280,8 +275,9 @@ fn who_is_no_member_is_told_what_to_set() {
         (&[("NODE_ID", "node4")][..], &["NODE_ID", "`node4`", "node3", "--nodes 1"][..]),
         (&[("PORT", "http")], &["PORT", "`http`", "a port number"]),
         (&[("PORT", "99999")], &["PORT", "`99999`", "a port number"]),
-        (&[("PORT", "5004")], &["PORT", "5004", "5001 to 5003", "--port"]),
+        (&[("PORT", "5004")], &["PORT", "5004", "5001, 5002 and 5003", "--port"]),
         (&[("NODE_ID", "node1"), ("PORT", "5002")], &["NODE_ID", "`node1`", "PORT", "node2"]),
+        (&[("CLUSTER_MEMBERS", "http://here")], &["CLUSTER_MEMBERS", "`http://here`", "a port"]),
         (&[("NODE_ID", "node1"), ("BIND", "here")], &["BIND", "`here`", "an IP address"]),
         (&[("NODE_ID", "node1"), ("BIND", "0.0.0.0")], &["CLUSTER_SECRET"]),
         (&[("NODE_ID", "node1"), ("CLUSTER_SECRET", "short")], &["secret", "16 bytes"]),

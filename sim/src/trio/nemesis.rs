@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use catga_core::Offset;
 use catga_testkit::disk::{Call, Fault};
 use catga_testkit::network::SimNetwork;
 use fastrand::Rng;
@@ -251,6 +252,14 @@ impl<'a> Nemesis<'a> {
     /// Makes everything good again for all but one, which stays dead, or cut off; who that is. None
     /// if two could not do without the third.
     pub(super) async fn heal_core(&mut self) -> Option<usize> {
+        // A cluster begins with all of its members.
+        if !self
+            .sites
+            .iter()
+            .any(|site| site.rolling_hash().is_some_and(|(at, _)| at > Offset::ZERO))
+        {
+            return None;
+        }
         let outsider = match (self.replaced, self.flipped) {
             // One may have no vote yet, and the other one lack what only the third has.
             (Some(replaced), true) if replaced != self.rotten => return None,

@@ -1,10 +1,11 @@
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
@@ -13,15 +14,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{ServerError, ServerOptions, Status};
 use crate::client::{Call, Client};
 
-/// How many nodes a cluster has.
-const NODES: usize = 3;
-
 /// How often it looks whether the process is ready or has ended.
 pub(super) const LOOK: Duration = Duration::from_millis(2);
 /// How long a process may take to be ready, or to stop in order.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
-/// How long a process that runs may take to say how it is.
-const STATUS_WAIT: Duration = Duration::from_millis(500);
 /// So many ports are tried.
 pub(super) const PORTS: usize = 8;
 
@@ -31,8 +27,8 @@ pub(super) const PORTS: usize = 8;
 pub struct Server {
     options: ServerOptions,
     port: u16,
-    /// Of the cluster that it is a member of: the port of the first member.
-    cluster: Option<u16>,
+    /// Of the cluster that it is a member of: where all of them are.
+    cluster: Option<Arc<[SocketAddr]>>,
     running: Option<Running>,
 }
 
@@ -50,9 +46,9 @@ impl Server {
         Self { options, port, cluster: None, running: None }
     }
 
-    /// A member of a cluster, on `port`, whose first member is on `first`; it is not started yet.
-    pub fn member(options: ServerOptions, port: u16, first: u16) -> Self {
-        Self { options, port, cluster: Some(first), running: None }
+    /// A member of a cluster, on `port`, whose members are at `all`; it is not started yet.
+    pub fn member(options: ServerOptions, port: u16, all: impl Into<Arc<[SocketAddr]>>) -> Self {
+        Self { options, port, cluster: Some(all.into()), running: None }
     }
 
     /// Starts a process that is alone on a port that is free, and waits until it is ready.
@@ -79,7 +75,7 @@ impl Server {
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        (self.options.host, self.port).into()
     }
 
     /// How it is started.
@@ -95,37 +91,56 @@ impl Server {
         self.kill()?;
         let opened = self.open_log();
         let (log, log_from) = opened.map_err(|e| self.refused("opening the log", e))?;
-        let mut command = Command::new(&self.options.program);
-        match self.cluster {
-            None => command.args(["--nodes", "1"]),
-            Some(first) => command.args(["--port", &first.to_string()]),
-        };
-        command
-            .arg("--with-parent")
-            .args(self.options.short_log.then_some("--short-log"))
-            .args(self.options.tls.iter().flat_map(|dir| [OsStr::new("--tls"), dir.as_os_str()]))
-            .env("NODE_ID", &self.options.node)
-            .env("PORT", self.port.to_string())
-            .env("DATA_DIR", &self.options.dir)
-            .env_remove("BIND")
-            // The other end of this pipe is what keeps it running.
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(log);
-        if self.options.quiet && std::env::var_os("RUST_LOG").is_none() {
-            // A line for each request would be most of what the machine does.
-            command.env("RUST_LOG", "warn,catga_journal=info");
-        }
-        if self.cluster.is_some() && std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
-            // The nodes share one machine here, and each has its share of it.
-            let cores = std::thread::available_parallelism().map_or(1, usize::from);
-            command.env("TOKIO_WORKER_THREADS", (cores / NODES).max(1).to_string());
-        }
+        let mut command = self.command();
+        // The other end of this pipe is what keeps it running.
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         // Ctrl-C is for whoever started it, who then decides what becomes of it.
         command.process_group(0);
         let child = command.spawn().map_err(|e| self.refused("the start", e))?;
         self.running = Some(Running { child, since: Instant::now(), log_from });
         Ok(())
+    }
+
+    fn command(&self) -> Command {
+        let options = &self.options;
+        let mut words =
+            options.starter.iter().map(OsString::as_os_str).chain([options.program.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap_or(options.program.as_os_str()));
+        command.args(words);
+        command.env_remove("BIND").env_remove("CLUSTER_MEMBERS");
+        match &self.cluster {
+            None => command.args(["--nodes", "1"]),
+            Some(all) => {
+                let (count, first) = (all.len(), all[0].port());
+                command.args(["--nodes", &count.to_string(), "--port", &first.to_string()])
+            }
+        };
+        if let Some(all) = self.cluster.as_ref().filter(|_| !options.host.is_loopback()) {
+            let members: Vec<_> = all.iter().map(|member| format!("http://{member}")).collect();
+            command.env("CLUSTER_MEMBERS", members.join(","));
+            command.env("BIND", options.host.to_string());
+        }
+        command
+            .arg("--with-parent")
+            .args(options.short_log.then_some("--short-log"))
+            .args(options.joins.then_some("--join"))
+            .args(options.tls.iter().flat_map(|dir| [OsStr::new("--tls"), dir.as_os_str()]))
+            .env("NODE_ID", &options.node)
+            .env("PORT", self.port.to_string())
+            .env("DATA_DIR", &options.dir);
+        if options.quiet && std::env::var_os("RUST_LOG").is_none() {
+            // A line for each request would be most of what the machine does.
+            command.env("RUST_LOG", "warn,catga_journal=info");
+        }
+        if let Some(all) = &self.cluster
+            && std::env::var_os("TOKIO_WORKER_THREADS").is_none()
+        {
+            // The nodes share one machine here, and each has its share of it.
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            command.env("TOKIO_WORKER_THREADS", (cores / all.len()).max(1).to_string());
+        }
+        command.envs(options.variables.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// Waits until the process that was started is ready, and says how long that took.
@@ -159,8 +174,7 @@ impl Server {
     /// # Cancel safety
     /// Nothing is lost: ask again.
     pub async fn status(&self) -> Option<Status> {
-        let mut client = Client::new(vec![self.address()]).patience(STATUS_WAIT);
-        client.send(&Call::get("/cluster/status")).await.ok()?.json()
+        Status::of(self.address()).await
     }
 
     /// Kills the process, if it runs: nothing more of it happens after this returns.
@@ -336,7 +350,8 @@ impl Drop for Server {
 /// The first of `count` ports in a row on which nobody listens now. None of those that connections
 /// are made from: while the service is down, a client that tries to reach it could be given its very
 /// port.
-pub(super) fn free_port(count: u16) -> u16 {
+pub fn free_port(count: usize) -> u16 {
+    let count = u16::try_from(count).unwrap_or(u16::MAX);
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     let are_free = |first: &u16| (*first..*first + count).all(is_free);
     let drawn = std::iter::repeat_with(|| fastrand::u16(10_000..32_000));

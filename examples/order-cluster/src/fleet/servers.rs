@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::server::{LOOK, PATIENCE, PORTS, free_port};
@@ -20,9 +21,14 @@ impl Servers {
             let after = u16::try_from(number).ok().and_then(|number| first.checked_add(number));
             after.expect("ports end at 65535")
         };
+        let all: Arc<[SocketAddr]> = options
+            .iter()
+            .enumerate()
+            .map(|(number, options)| (options.host, port(number)).into())
+            .collect();
         let server = |(number, options): (usize, ServerOptions)| match alone {
             true => Server::alone(options, port(number)),
-            false => Server::member(options, port(number), first),
+            false => Server::member(options, port(number), Arc::clone(&all)),
         };
         Self(options.into_iter().enumerate().map(server).collect())
     }
@@ -35,10 +41,9 @@ impl Servers {
     /// # Cancel safety
     /// Dropping the future kills the processes.
     pub async fn start(options: Vec<ServerOptions>) -> Result<Self, ServerError> {
-        let count = u16::try_from(options.len()).unwrap_or(u16::MAX);
         let mut left = PORTS;
         loop {
-            let mut servers = Self::new(options.clone(), free_port(count));
+            let mut servers = Self::new(options.clone(), free_port(options.len()));
             servers.spawn()?;
             left -= 1;
             match servers.until_ready().await {
@@ -48,6 +53,16 @@ impl Servers {
                 Ok(()) => return Ok(servers),
             }
         }
+    }
+
+    /// Those that somebody has taken apart with [`into_all`](Self::into_all).
+    pub fn of(all: Vec<Server>) -> Self {
+        Self(all)
+    }
+
+    /// Each for itself.
+    pub fn into_all(self) -> Vec<Server> {
+        self.0
     }
 
     /// Where they listen.

@@ -1,4 +1,12 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use serde::Deserialize;
+
+use crate::client::{Call, Client};
+
+/// How long a process that runs may take to say how it is.
+const STATUS_WAIT: Duration = Duration::from_millis(500);
 
 /// What a node says at `/cluster/status`, as far as it is needed here.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -17,6 +25,17 @@ pub struct Status {
     pub members: Vec<MemberStatus>,
     /// How far its journal is.
     pub journal: Journal,
+}
+
+impl Status {
+    /// What the node at `address` says; none if it does not say so at once.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: ask again.
+    pub async fn of(address: SocketAddr) -> Option<Self> {
+        let mut client = Client::new(vec![address]).patience(STATUS_WAIT);
+        client.send(&Call::get("/cluster/status")).await.ok()?.json()
+    }
 }
 
 /// One member of the cluster.

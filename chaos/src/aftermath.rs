@@ -1,0 +1,157 @@
+//! When the faults are over: the cluster serves again, everything is read back, and all nodes have
+//! the same.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use catga_check::{Action, History, JOURNAL, Operation, Outcome, Recorder};
+use order_cluster::client::Client as Connection;
+use order_cluster::fleet::Servers;
+use order_cluster::trial::agree;
+
+use crate::cluster::Cluster;
+use crate::witnessed::{call, sent};
+
+/// How long healed nodes may take until each is ready (I14).
+const READY: Duration = Duration::from_secs(60);
+/// How long they may take then until each has acknowledged a command.
+const SERVES: Duration = Duration::from_secs(15);
+/// How long a list is asked for, again and again.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until every node has acknowledged an order; how long that took, or what does not serve.
+///
+/// # Errors
+/// When the harness cannot go on.
+pub(crate) async fn serves(
+    cluster: &Cluster,
+    recorder: &Recorder,
+) -> Result<Result<Duration, String>> {
+    let since = Instant::now();
+    if let Err(late) = cluster.until_ready(READY).await? {
+        return Ok(Err(format!("after {READY:?} not ready: {late}")));
+    }
+    let ready = Instant::now();
+    for (number, address) in cluster.addresses().iter().enumerate() {
+        let mut node = Connection::new(vec![*address]);
+        let order = format!("last-{}", number + 1);
+        let action = Action::Create { customer: "last".to_owned(), quantity: 1 };
+        let mut asked = operation(number, &order, action);
+        asked.key = Some(format!("create-{order}"));
+        let request = call(&order, &asked.action).keyed(format!("create-{order}"));
+        loop {
+            let (heard, _) = sent(recorder, &mut node, asked.clone(), &request, SERVES).await?;
+            if heard.is_answered() {
+                break;
+            }
+            if ready.elapsed() > SERVES {
+                return Ok(Err(format!(
+                    "{SERVES:?} after it was ready {address} acknowledges none"
+                )));
+            }
+            asked.attempt += 1;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    Ok(Ok(since.elapsed()))
+}
+
+/// Has every node list the orders of every customer. What does not answer.
+///
+/// # Errors
+/// When the harness cannot go on.
+pub(crate) async fn read_back(
+    addresses: &[std::net::SocketAddr],
+    recorder: &Recorder,
+    history: &History,
+) -> Result<Vec<String>> {
+    let customers: BTreeSet<_> = history
+        .operations()
+        .filter_map(|operation| match &operation.action {
+            Action::Create { customer, .. } => Some(customer.clone()),
+            _ => None,
+        })
+        .collect();
+    let mut silent = Vec::new();
+    for (number, address) in addresses.iter().enumerate() {
+        let mut node = Connection::new(vec![*address]);
+        for customer in &customers {
+            let action = Action::List { customer: customer.clone() };
+            let mut asked = operation(number, "", action);
+            let (request, since) = (call("", &asked.action), Instant::now());
+            loop {
+                let (heard, _) =
+                    sent(recorder, &mut node, asked.clone(), &request, PATIENCE).await?;
+                if heard.is_answered() {
+                    break;
+                }
+                if since.elapsed() > PATIENCE {
+                    silent.push(format!("{address} does not list the orders of {customer}"));
+                    break;
+                }
+                asked.attempt += 1;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+    Ok(silent)
+}
+
+fn operation(node: usize, order: &str, action: Action) -> Operation {
+    Operation {
+        number: 0,
+        client: u32::MAX,
+        node: u32::try_from(node).unwrap_or(u32::MAX),
+        invoked: 0,
+        returned: 0,
+        order: order.to_owned(),
+        action,
+        key: None,
+        attempt: 1,
+        outcome: Outcome::Unknown,
+        position: None,
+        visible: true,
+    }
+}
+
+/// Waits until all nodes are at the same place with the same hash, stops them, reads every byte of
+/// their data, and writes their journals to `dir`. What is wrong with them.
+///
+/// # Errors
+/// When the harness cannot go on.
+pub(crate) async fn close(
+    servers: &mut Servers,
+    program: &Path,
+    dir: &Path,
+) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    let findings = agree(servers).await;
+    if !findings.is_empty() {
+        wrong.push(findings.to_string());
+    }
+    if let Err(why) = servers.stop().await {
+        wrong.push(format!("they did not stop in order: {why}"));
+    }
+    for server in servers.all() {
+        let (node, data) = (&server.options().node, &server.options().dir);
+        let path = dir.join(format!("{JOURNAL}{node}.jsonl"));
+        let dump = File::create(&path).with_context(|| format!("make {}", path.display()))?;
+        for (tool, out) in [("verify", Stdio::null()), ("dump", dump.into())] {
+            let mut command = Command::new(program);
+            command.arg(tool).arg(data).stdin(Stdio::null()).stdout(out);
+            let output = command.stderr(Stdio::piped()).spawn()?.wait_with_output()?;
+            if !output.status.success() {
+                let said = String::from_utf8_lossy(&output.stderr);
+                wrong.push(format!("{tool} of {node}: {}", said.trim()));
+            }
+        }
+    }
+    if servers.all().is_empty() {
+        bail!("there are no nodes");
+    }
+    Ok(wrong)
+}

@@ -1,0 +1,296 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex as Lock, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use order_cluster::fleet::{Server, ServerError, ServerOptions, Servers, Status, free_port};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::disk::Disk;
+use crate::network::Network;
+use crate::plan::Plan;
+use crate::proxies::Proxies;
+use crate::wires::Wires;
+
+/// The nodes, and what there is between and beneath them.
+pub(crate) struct Cluster {
+    sites: Vec<Mutex<Site>>,
+    addresses: Vec<SocketAddr>,
+    pub(crate) wires: Wires,
+    /// Why the nodes have no disks of their own, if they have none.
+    pub(crate) no_disks: Option<String>,
+    /// How often a node ended because it had to write and had no room. Fail-stop, as with any write
+    /// that fails: it serves nobody, and goes on when there is room and somebody starts it.
+    without_room: AtomicU64,
+    /// What the nodes did that they never should.
+    accused: Lock<Vec<String>>,
+}
+
+/// One node. Whoever does something to it holds it until that is over.
+pub(crate) struct Site {
+    pub(crate) server: Server,
+    pub(crate) disk: Option<Disk>,
+    /// Its disk has no room.
+    pub(crate) is_full: bool,
+    /// Its disk had none in this life of the process.
+    was_full: bool,
+    /// When it last ended by itself.
+    ended: Option<Instant>,
+}
+
+/// How long one that has ended by itself is left alone: it may do so again.
+const BREAK: Duration = Duration::from_secs(1);
+/// What a process says that ends because it has no room.
+const NO_ROOM: &str = "No space left on device";
+
+/// The ports in their own networks, from the first node on.
+const PORT: u16 = 5001;
+/// How often somebody looks whether a node has ended by itself.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl Cluster {
+    /// Starts the nodes: each in a network and on a disk of its own if that is allowed here, else
+    /// behind proxies and in a directory.
+    ///
+    /// # Errors
+    /// When they do not start.
+    pub(crate) async fn start(plan: &Plan) -> Result<Self> {
+        let network = match plan.proxies {
+            true => Err("proxies were asked for".to_owned()),
+            false => Network::create(plan.nodes),
+        };
+        // The proxies' nodes are on this machine: ports are drawn, and may be taken meanwhile.
+        let first = if network.is_ok() { PORT } else { free_port(plan.nodes) };
+        let address = |number: usize| {
+            let host = network.as_ref().map_or(Ipv4Addr::LOCALHOST, |it| it.host(number));
+            let port = first + u16::try_from(number).unwrap_or_default();
+            SocketAddr::from((host, port))
+        };
+        let addresses: Vec<_> = (0..plan.nodes).map(address).collect();
+        let wires = match network {
+            Ok(network) => Wires::Networks(network),
+            Err(why) => Wires::Proxies(Proxies::start(&addresses)?, why),
+        };
+        let (disks, no_disks) = disks(plan);
+        let all = ServerOptions::cluster_of(plan.nodes, &plan.program, &plan.dir);
+        let options = all.into_iter().enumerate().map(|(number, options)| {
+            let data = options.dir.join("data");
+            wires.tell(number, options.dir(data).short_log())
+        });
+        let mut servers = Servers::new(options.collect(), first);
+        servers.spawn()?;
+        servers.until_ready().await.context("start the cluster")?;
+        let site = |(server, disk)| {
+            Mutex::new(Site { server, disk, is_full: false, was_full: false, ended: None })
+        };
+        let sites = servers.into_all().into_iter().zip(disks).map(site).collect();
+        Ok(Self {
+            sites,
+            addresses,
+            wires,
+            no_disks,
+            without_room: AtomicU64::new(0),
+            accused: Lock::default(),
+        })
+    }
+
+    /// Where they listen.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What is between and beneath them, in words.
+    pub(crate) fn described(&self) -> [String; 2] {
+        let disks = match &self.no_disks {
+            None => "a disk for each node".to_owned(),
+            Some(why) => format!("directories in place of disks ({why})"),
+        };
+        [self.wires.described(), disks]
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sites.len()
+    }
+
+    /// The fewest that are more than half.
+    pub(crate) fn majority(&self) -> usize {
+        self.sites.len() / 2 + 1
+    }
+
+    /// Takes a node, once nobody else does anything to it.
+    pub(crate) async fn hold(&self, number: usize) -> MutexGuard<'_, Site> {
+        self.sites[number].lock().await
+    }
+
+    /// Takes several, which must be in order, so that nobody waits for whom waits for them.
+    pub(crate) async fn hold_all(&self, numbers: &[usize]) -> Vec<MutexGuard<'_, Site>> {
+        debug_assert!(numbers.is_sorted());
+        let mut held = Vec::new();
+        for number in numbers {
+            held.push(self.hold(*number).await);
+        }
+        held
+    }
+
+    /// Who leads as it says itself, if anybody does; of several the one of the latest term.
+    pub(crate) async fn leader(&self) -> Option<(usize, u64)> {
+        let mut leader = None::<(usize, u64)>;
+        for (number, address) in self.addresses.iter().enumerate() {
+            if let Some(status) = Status::of(*address).await.filter(|status| status.is_leader) {
+                let term = status.term;
+                leader = leader.filter(|(_, known)| *known > term).or(Some((number, term)));
+            }
+        }
+        leader
+    }
+
+    /// Notes what a node did that it never should.
+    pub(crate) fn accuse(&self, what: String) {
+        self.accused.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
+    /// What they did that they never should.
+    pub(crate) fn accused(&self) -> Vec<String> {
+        self.accused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes every node that ends by itself, and starts it again.
+    ///
+    /// # Errors
+    /// When the machine refuses.
+    pub(crate) async fn watch(&self) -> Result<()> {
+        loop {
+            for site in &self.sites {
+                // Who is held is meant to be gone.
+                let Ok(mut site) = site.try_lock() else { continue };
+                self.mind(&mut site)?;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Starts a node that has ended by itself, unless it can do nothing without room; and notes why.
+    fn mind(&self, site: &mut Site) -> Result<()> {
+        match site.server.check() {
+            Ok(()) => {}
+            Err(why) => self.blame(site, why)?,
+        }
+        let is_calm = site.ended.is_none_or(|ended| ended.elapsed() > BREAK);
+        if site.server.pid().is_none() && !site.is_full && is_calm {
+            site.server.spawn()?;
+            site.was_full = false;
+        }
+        Ok(())
+    }
+
+    /// Notes why a process has ended, or did not end as it should, and sees to it that it is gone.
+    ///
+    /// # Errors
+    /// When it is the machine's fault.
+    pub(crate) fn blame(&self, site: &mut Site, why: ServerError) -> Result<()> {
+        match &why {
+            ServerError::Ended { said, .. } if site.was_full && said.contains(NO_ROOM) => {
+                self.without_room.fetch_add(1, Ordering::Relaxed);
+            }
+            ServerError::Ended { .. } | ServerError::TooLate { .. } => self.accuse(why.to_string()),
+            _ => return Err(why.into()),
+        }
+        site.ended = Some(Instant::now());
+        site.server.kill()?;
+        Ok(())
+    }
+
+    /// How often a node has ended because it had no room.
+    pub(crate) fn without_room(&self) -> u64 {
+        self.without_room.load(Ordering::Relaxed)
+    }
+
+    /// Undoes everything: no link is cut, no disk full, every process there and awake.
+    ///
+    /// # Errors
+    /// When the machine refuses.
+    pub(crate) async fn heal(&self) -> Result<()> {
+        self.wires.heal()?;
+        for site in &self.sites {
+            let mut site = site.lock().await;
+            site.free()?;
+            site.server.wake()?;
+            self.mind(&mut site)?;
+            if site.server.pid().is_none() {
+                // However recently it has ended.
+                site.server.spawn()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until every node is ready. What each lacks, if that takes longer than `patience`.
+    ///
+    /// # Errors
+    /// When the machine refuses.
+    pub(crate) async fn until_ready(&self, patience: Duration) -> Result<Result<Duration, String>> {
+        let since = Instant::now();
+        loop {
+            let mut late = Vec::new();
+            for address in &self.addresses {
+                let mut client = order_cluster::client::Client::new(vec![*address]);
+                let ready = client.send(&order_cluster::client::Call::get("/readyz")).await;
+                match ready {
+                    Ok(answer) if answer.status == 200 => {}
+                    Ok(answer) => late.push(format!("{address} says {}", answer.status)),
+                    Err(why) => late.push(format!("{address}: {why}")),
+                }
+            }
+            if late.is_empty() {
+                return Ok(Ok(since.elapsed()));
+            }
+            if since.elapsed() > patience {
+                return Ok(Err(late.join("; ")));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// The servers as one, and their disks; nothing more is done to them one by one.
+    pub(crate) fn into_parts(self) -> (Servers, Vec<Option<Disk>>, Wires) {
+        let sites = self.sites.into_iter().map(|site| {
+            let Site { server, disk, .. } = site.into_inner();
+            (server, disk)
+        });
+        let (servers, disks) = sites.unzip();
+        (Servers::of(servers), disks, self.wires)
+    }
+}
+
+impl Site {
+    /// Leaves so little room on its disk. False if it has none of its own.
+    pub(crate) fn fill(&mut self, left: u64) -> Result<bool> {
+        let Some(disk) = &self.disk else { return Ok(false) };
+        disk.fill(left).map_err(|why| anyhow!(why))?;
+        (self.is_full, self.was_full) = (true, true);
+        Ok(true)
+    }
+
+    /// Gives the room back.
+    pub(crate) fn free(&mut self) -> Result<()> {
+        self.is_full = false;
+        self.disk.as_ref().map_or(Ok(()), Disk::free).map_err(|why| anyhow!(why))
+    }
+}
+
+/// A disk for each node, or why there are none.
+fn disks(plan: &Plan) -> (Vec<Option<Disk>>, Option<String>) {
+    let names = (1..=plan.nodes).map(|number| plan.dir.join(format!("node{number}")));
+    let made: Result<Vec<_>, String> = names.map(|at: std::path::PathBuf| disk(&at)).collect();
+    match made {
+        Ok(disks) => (disks.into_iter().map(Some).collect(), None),
+        Err(why) => ((0..plan.nodes).map(|_| None).collect(), Some(why)),
+    }
+}
+
+fn disk(at: &Path) -> Result<Disk, String> {
+    Disk::create(at)
+}
