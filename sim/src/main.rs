@@ -10,6 +10,8 @@ mod catching;
 use anyhow::Result;
 use catga_sim::{Nodes, Plan, Planted, run};
 use clap::Parser;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Runs simulated nodes.
 #[derive(Clone, Debug, Parser)]
@@ -75,7 +77,12 @@ fn main() -> Result<()> {
         return campaign::run(&options);
     };
     if options.lines {
-        tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().init();
+        let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+        tracing_subscriber::fmt()
+            .with_env_filter(filter.from_env_lossy())
+            .with_writer(std::io::stderr)
+            .without_time()
+            .init();
     }
     let nodes = if options.nodes == 1 { Nodes::One } else { Nodes::Three };
     let plan = Plan { seed, nodes, ticks: options.ticks, bug: options.bug, lines: options.lines };

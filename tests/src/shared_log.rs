@@ -92,8 +92,14 @@ impl SharedLog {
 
     /// Begins the next term, under `leader` or nobody. Isolated nodes do not hear of it.
     pub fn elect(&self, leader: Option<usize>) {
+        self.lock().term += 1;
+        self.overtake(leader);
+    }
+
+    /// Goes on in the same term under `leader`, or nobody: of two candidates in one term the second
+    /// may win as well, and then the first leads no more.
+    pub fn overtake(&self, leader: Option<usize>) {
         let mut shared = self.lock();
-        shared.term += 1;
         shared.leader = leader;
         if let Some(leader) = leader {
             // A leader holds what was committed before it begins.

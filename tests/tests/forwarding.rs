@@ -259,6 +259,23 @@ fn a_change_of_the_leader_is_only_felt_as_time() {
 }
 
 #[test]
+fn a_leader_that_is_overtaken_in_its_term_is_waited_for_no_longer() {
+    catga_testkit::run(5, async |host| {
+        let (cluster, nodes, _runs) = start(&host).await;
+        cluster.board.lose([Loss::Late(8_000)]);
+        let before = host.now();
+        let sent = nodes[1].send(add("a", 1));
+        let overtake = async {
+            host.sleep(Duration::from_millis(200)).await;
+            cluster.log.overtake(Some(2));
+        };
+        let (added, ()) = tokio::join!(sent, overtake);
+        assert_eq!(added.expect("added").before, 0);
+        assert!(host.now() - before < Duration::from_secs(1), "nobody waits for the first");
+    });
+}
+
+#[test]
 fn a_deposed_leader_goes_on_at_the_next_one_whatever_became_of_its_entry() {
     catga_testkit::run(6, async |host| {
         let (cluster, [leader, _second, _third], runs) = start(&host).await;

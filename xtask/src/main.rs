@@ -12,6 +12,7 @@ mod bench;
 mod chaos;
 mod docs;
 mod needs;
+mod reliability;
 mod sanitize;
 mod sim;
 mod step;
@@ -37,6 +38,8 @@ enum Xtask {
     Sim(sim::Args),
     /// Run real processes of the order cluster under kills, partitions, full disks and power cuts
     Chaos(chaos::Args),
+    /// Write RELIABILITY.md from what the runs have counted
+    Reliability(reliability::Args),
     /// Build the documentation and open nothing
     Docs,
     /// Test the code with `unsafe` under Miri and AddressSanitizer (needs a nightly compiler)
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Xtask::Bench(args) => bench::run(&args),
         Xtask::Sim(args) => sim::run(&args),
         Xtask::Chaos(args) => chaos::run(&args),
+        Xtask::Reliability(args) => reliability::run(&args),
         Xtask::Docs => docs::run(),
         Xtask::Sanitize => sanitize::run(),
     };

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{
-    docs, needs,
+    docs, needs, reliability,
     step::{Step, cargo, run_all},
     tidy,
 };
@@ -30,6 +30,7 @@ fn steps(quick: bool, nextest: bool) -> Vec<Step> {
     let mut steps = vec![
         Step::program("format", arguments("fmt --all --check")),
         Step::check("tidy", tidy::run),
+        Step::check("reliability", reliability::check),
         Step::program(
             "clippy",
             arguments("clippy --workspace --all-targets --locked -- -D warnings"),

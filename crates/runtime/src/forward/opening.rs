@@ -107,6 +107,7 @@ async fn at_a_leader(
     loop {
         match search.place().await {
             Ok(Place::Here) => {
+                tracing::debug!("opening a session here");
                 let committed = deadlines.by(until, journal.commit(effect.clone())).await;
                 match committed {
                     Ok(Ok(committed)) => return opened(committed.verdict),
@@ -119,6 +120,7 @@ async fn at_a_leader(
                 }
             }
             Ok(Place::There(leader)) => {
+                tracing::debug!(%leader, "opening a session");
                 let remaining = until.saturating_sub(host.now());
                 let request = effect_request(effect.clone(), remaining);
                 match search.ask(&leader, request).await {

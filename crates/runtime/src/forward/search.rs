@@ -212,8 +212,8 @@ impl<'a> Search<'a> {
             true => Either::Left(means.requests.ask_alone(to, request, self.until)),
             false => Either::Right(means.requests.ask(to, request, self.until)),
         };
-        let term = self.tried.as_ref().map_or(0, |tried| tried.term);
-        let mut superseded = pin!(superseded(means, term));
+        let asked = self.tried.clone();
+        let mut superseded = pin!(superseded(means, asked));
         let counted = &mut self.counted;
         let answer = poll_fn(|cx| {
             if let Poll::Ready(answer) = pin!(&mut call).poll(cx) {
@@ -319,12 +319,18 @@ async fn another_leadership(journal: &dyn Journal, changes: Offset) {
     }
 }
 
-/// Ready once somebody leads in a later term than `term`, as far as this node knows.
-async fn superseded(means: Means<'_>, term: u64) {
+/// Ready once another one leads than `asked`, as far as this node knows: in a later term, or in the
+/// same one, in which a candidate may still overtake the one who was elected first.
+async fn superseded(means: Means<'_>, asked: Option<Leader>) {
     loop {
         let changes = means.journal.leadership_changes().get();
-        let now = means.journal.leadership();
-        if now.term > term && now.leader.is_some() {
+        let Leadership { term, leader, .. } = means.journal.leadership();
+        let is_another = |node: &NodeName| {
+            asked.as_ref().is_none_or(|asked| {
+                term > asked.term || (term == asked.term && *node != asked.node)
+            })
+        };
+        if leader.as_ref().is_some_and(is_another) {
             return;
         }
         another_leadership(means.journal, changes).await;
