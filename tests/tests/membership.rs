@@ -109,6 +109,23 @@ fn a_node_that_was_removed_while_it_was_down_is_told_so_when_it_starts() {
     });
 }
 
+/// It knows nobody but the one who led when it was removed.
+#[test]
+fn a_node_that_was_removed_hears_so_from_a_later_leader() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 3);
+        let nodes = machines.start_all(3).await;
+        nodes[0].cluster().lead("node1").await.expect("it leads");
+        order(&nodes[2], "alice").await;
+        nodes[0].cluster().remove("node3").await.expect("it is taken out");
+        nodes[0].cluster().lead("node2").await.expect("it leads");
+        order(&nodes[0], "alice").await;
+        let told = tokio::time::timeout(ms(30_000), nodes[2].failed()).await;
+        let why = told.expect("it hears of it").to_string();
+        assert!(why.contains("node3 was removed"), "{why}");
+    });
+}
+
 #[test]
 fn a_node_that_lost_its_disk_is_replaced_under_its_name() {
     for lost in 0..3 {

@@ -174,6 +174,6 @@ mod tests {
         let mut table = String::new();
         let counted = counted.as_object().expect("it is one");
         add_counts(&mut table, counted).expect("they are counts");
-        assert_eq!(table, "| power cuts | 1,200 |\n| leaders | 7 |\n");
+        assert_eq!(table, "| leaders | 7 |\n| power cuts | 1,200 |\n");
     }
 }

@@ -231,16 +231,7 @@ impl Petition {
             incarnation: self.own.incarnation,
             belonged: self.own.belonged(),
         };
-        let to = match leader_elsewhere(&self.own.raft) {
-            Some(leader) => Some(leader),
-            None if self.own.leads() => None,
-            None => {
-                let to = self.leader.clone().or_else(|| self.next());
-                let to = to.filter(|to| *to != self.address);
-                to.map(|address| Recipient { address, id: None })
-            }
-        };
-        let Some(to) = to else {
+        let Some(to) = self.whom() else {
             return self.own.admit(Joiner { peer: self.me.clone(), says }).await;
         };
         let request = vec![messages::join(&says)];
@@ -249,9 +240,21 @@ impl Petition {
         JoinAnswer::read(answer).map_err(|error| error.to_string())
     }
 
-    /// Whom to ask while no leader is known: one after the other.
-    fn next(&mut self) -> Option<Address> {
+    /// Whom to ask next, if not this node itself: whoever was said to lead, or else, in turn, the one
+    /// that this node takes for the leader and one of the others. A node that was taken out does not
+    /// hear of those who lead later.
+    fn whom(&mut self) -> Option<Recipient> {
+        if self.own.leads() {
+            return None;
+        }
+        let said = self.leader.take();
         self.asked += 1;
-        self.others.get((self.asked - 1) % self.others.len().max(1)).cloned()
+        let known = leader_elsewhere(&self.own.raft).filter(|_| self.asked.is_multiple_of(2));
+        if said.is_none() && known.is_some() {
+            return known;
+        }
+        let in_turn = self.others.get(self.asked / 2 % self.others.len().max(1));
+        let address = said.or_else(|| in_turn.cloned())?;
+        (address != self.address).then_some(Recipient { address, id: None })
     }
 }

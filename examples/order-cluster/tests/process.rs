@@ -81,7 +81,8 @@ fn the_service_describes_itself() {
     let status = get(port, "/cluster/status", &[]).body;
     let endpoint = format!("http://localhost:{port}");
     let member = json!({
-        "id": "node1", "endpoint": endpoint, "status": "available", "isLeader": true
+        "id": "node1", "endpoint": endpoint, "status": "available", "isLeader": true,
+        "hasVote": true,
     });
     assert_eq!(status["members"], json!([member]));
     assert_eq!(status["leaderId"], "node1");
