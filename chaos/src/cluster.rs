@@ -45,6 +45,9 @@ const BREAK: Duration = Duration::from_secs(1);
 /// What a process says that ends because it has no room.
 const NO_ROOM: &str = "No space left on device";
 
+/// What an operator shows to any of the nodes.
+pub(crate) const OPERATORS_TOKEN: &str = "of the operators of a cluster that suffers";
+
 /// The ports in their own networks, from the first node on.
 const PORT: u16 = 5001;
 /// How often somebody looks whether a node has ended by itself.
@@ -77,7 +80,8 @@ impl Cluster {
         let all = ServerOptions::cluster_of(plan.nodes, &plan.program, &plan.dir);
         let options = all.into_iter().enumerate().map(|(number, options)| {
             let data = options.dir.join("data");
-            wires.tell(number, options.dir(data).short_log())
+            let options = options.dir(data).short_log();
+            wires.tell(number, options.variable("ADMIN_TOKEN", OPERATORS_TOKEN))
         });
         let mut servers = Servers::new(options.collect(), first);
         servers.spawn()?;

@@ -63,6 +63,8 @@ pub struct Counts {
     pub stops: u64,
     /// Rolling restarts.
     pub rolling_restarts: u64,
+    /// Members that were taken out and came back as new ones.
+    pub replaced_members: u64,
     /// Terms that had begun when all was over: each was an election.
     pub terms: u64,
     /// Acknowledged commands that are not there.
@@ -106,6 +108,7 @@ impl Counts {
         counts.power_cuts_of_all = count(&[Nemesis::PowerCutAll]);
         counts.stops = count(&[Nemesis::Stop]);
         counts.rolling_restarts = count(&[Nemesis::RollingRestart]);
+        counts.replaced_members = count(&[Nemesis::ReplaceMember]);
         counts.judge(verdicts);
         counts
     }

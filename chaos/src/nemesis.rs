@@ -7,6 +7,7 @@ mod kill;
 mod partition;
 mod pause;
 mod power_cut;
+mod replace;
 mod rolling;
 mod stop;
 
@@ -36,6 +37,8 @@ pub(crate) enum Nemesis {
     Stop,
     /// The same to each, one after the other.
     RollingRestart,
+    /// One is taken out of the cluster, and comes back with an empty directory.
+    ReplaceMember,
     /// The leader is cut off with fewer than half.
     LeaderInMinority,
     /// Others are cut off, and the leader is not.
@@ -85,6 +88,7 @@ pub(crate) const LANES: [Lane; 3] = [
         Nemesis::KillMajority,
         Nemesis::KillAll,
         Nemesis::RollingRestart,
+        Nemesis::ReplaceMember,
     ],
     &[
         Nemesis::LeaderInMinority,
@@ -112,6 +116,7 @@ impl Nemesis {
             Self::PauseAny => "pause-any",
             Self::Stop => "stop",
             Self::RollingRestart => "rolling-restart",
+            Self::ReplaceMember => "replace-member",
             Self::LeaderInMinority => "leader-in-minority",
             Self::LeaderInMajority => "leader-in-majority",
             Self::LeaderMute => "leader-mute",
@@ -141,6 +146,7 @@ impl Nemesis {
             Self::PauseAny => pause::strike(cluster, dice, Whom::Any).await,
             Self::Stop => stop::strike(cluster, dice).await,
             Self::RollingRestart => rolling::strike(cluster).await,
+            Self::ReplaceMember => replace::strike(cluster, dice).await,
             Self::LeaderInMinority
             | Self::LeaderInMajority
             | Self::LeaderMute
