@@ -62,7 +62,9 @@ async fn remove(others: &[SocketAddr], name: &str) -> bool {
     while since.elapsed() < PATIENCE {
         match client.send(&call).await {
             // The answer to an earlier request may have been lost.
-            Ok(answer) if matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_FOUND) => {
+            Ok(answer)
+                if matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_FOUND) =>
+            {
                 return true;
             }
             _ => {
