@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use catga::ReadLevel;
 use catga::prelude::*;
 
 /// An order's id.
@@ -205,4 +206,22 @@ impl Orders {
 pub async fn start() -> Node {
     let started = Catga::builder().service(|n| Orders { book: n.projection() }).start().await;
     started.expect("an order service starts")
+}
+
+/// Places an order on `node`.
+///
+/// # Panics
+/// If it is not placed.
+pub async fn order(node: &Node, customer: &str) {
+    let placed = node.send(CreateOrder::for_customer(customer)).await;
+    placed.expect("an order is placed");
+}
+
+/// How many orders of `customer` there are, asked of `node`: all that were acknowledged.
+///
+/// # Panics
+/// If it does not answer.
+pub async fn count(node: &Node, customer: &str) -> usize {
+    let count = CountOrders { customer: customer.to_owned() };
+    node.ask(count).level(ReadLevel::Linearizable).await.expect("a node answers")
 }

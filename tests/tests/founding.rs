@@ -3,24 +3,13 @@
 use std::time::Duration;
 
 use catga::prelude::*;
-use catga::{ClusterStatus, MemberState, NodeState, ReadLevel, StartError};
+use catga::{ClusterStatus, MemberState, NodeState, StartError};
 use catga_testkit::VirtualHost;
 use catga_tests::machines::{Machines, endpoint, name};
-use catga_tests::orders::{CountOrders, CreateOrder};
+use catga_tests::orders::{CreateOrder, count, order};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
-}
-
-/// Places an order on `node`, and expects that it is.
-async fn order(node: &Node, customer: &str) {
-    let placed = node.send(CreateOrder::for_customer(customer)).await;
-    placed.expect("an order is placed");
-}
-
-async fn count(node: &Node, customer: &str) -> usize {
-    let count = CountOrders { customer: customer.to_owned() };
-    node.ask(count).level(ReadLevel::Linearizable).await.expect("a node answers")
 }
 
 fn refusal(started: Result<Node, StartError>) -> String {

@@ -3,23 +3,13 @@
 use std::time::Duration;
 
 use catga::prelude::*;
-use catga::{Cluster, MembershipError, NodeState, ReadLevel};
+use catga::{Cluster, MembershipError, NodeState};
 use catga_tests::machines::{Machines, endpoint, name};
-use catga_tests::orders::{CountOrders, CreateOrder};
+use catga_tests::orders::{count, order};
 use futures_util::future::join_all;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
-}
-
-async fn order(node: &Node, customer: &str) {
-    let placed = node.send(CreateOrder::for_customer(customer)).await;
-    placed.expect("an order is placed");
-}
-
-async fn count(node: &Node, customer: &str) -> usize {
-    let count = CountOrders { customer: customer.to_owned() };
-    node.ask(count).level(ReadLevel::Linearizable).await.expect("a node answers")
 }
 
 /// The cluster of the first three, as a later one is told of it.
