@@ -69,7 +69,7 @@ pub(crate) fn run(options: &Options, out: &Path) -> Result<()> {
     // A vote around pending entries harms nobody as long as a log is used as Raft uses it: the
     // crash states of the log alone show it (`crates/cluster/tests/log_crashes.rs`).
     let bugs = Planted::ALL.into_iter().filter(|bug| *bug != Planted::VoteAroundAppends);
-    for bug in bugs.filter(|bug| options.bug.is_none_or(|only| only == *bug)) {
+    for bug in bugs {
         let (nodes, ticks) = setting(bug);
         let runs = Options { nodes, ticks, bug: Some(bug), ..options.clone() };
         let found = within(options, 1..=SEEDS_MAX, |seed| match one(seed, &runs) {

@@ -36,7 +36,7 @@ pub(crate) struct Options {
     bug: Option<Planted>,
     /// Makes each known bug on purpose, looks for the first seed that catches it, and writes what it
     /// took to this file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "from"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "from", "bug"])]
     planted: Option<std::path::PathBuf>,
     /// Adds what the runs went through to the counts in this file
     #[arg(long)]
