@@ -43,11 +43,12 @@ pub(crate) fn certificates(
     nodes: Vec<String>,
     valid: Duration,
 ) -> Result<ExitCode, Box<dyn Error>> {
+    let count = nodes.len();
     certificates::make(dir, nodes, valid)?;
     let (dir, days) = (dir.display(), valid.as_secs() / (24 * 3600));
     writeln!(
         io::stdout(),
-        "In {dir} are a CA and certificates of three nodes, for development alone, for {days} days.\n\
+        "In {dir} are a CA and certificates of {count} nodes, for development alone, for {days} days.\n\
          Run three nodes that meet by them with\n\n  order-cluster --tls {dir}"
     )?;
     Ok(ExitCode::SUCCESS)
