@@ -1,6 +1,5 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,9 +20,6 @@ pub(crate) struct Cluster {
     pub(crate) wires: Wires,
     /// Why the nodes have no disks of their own, if they have none.
     pub(crate) no_disks: Option<String>,
-    /// How often a node ended because it had to write and had no room. Fail-stop, as with any write
-    /// that fails: it serves nobody, and goes on when there is room and somebody starts it.
-    without_room: AtomicU64,
     /// What the nodes did that they never should.
     accused: Lock<Vec<String>>,
 }
@@ -34,16 +30,9 @@ pub(crate) struct Site {
     pub(crate) disk: Option<Disk>,
     /// Its disk has no room.
     pub(crate) is_full: bool,
-    /// Its disk had none in this life of the process.
-    was_full: bool,
     /// When it last ended by itself.
     ended: Option<Instant>,
 }
-
-/// How long one that has ended by itself is left alone: it may do so again.
-const BREAK: Duration = Duration::from_secs(1);
-/// What a process says that ends because it has no room.
-const NO_ROOM: &str = "No space left on device";
 
 /// What an operator shows to any of the nodes.
 pub(crate) const OPERATORS_TOKEN: &str = "of the operators of a cluster that suffers";
@@ -52,6 +41,8 @@ pub(crate) const OPERATORS_TOKEN: &str = "of the operators of a cluster that suf
 const PORT: u16 = 5001;
 /// How often somebody looks whether a node has ended by itself.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long one that has ended by itself is left alone: it may do so again.
+const BREAK: Duration = Duration::from_secs(1);
 
 impl Cluster {
     /// Starts the nodes: each in a network and on a disk of its own if that is allowed here, else
@@ -86,18 +77,9 @@ impl Cluster {
         let mut servers = Servers::new(options.collect(), first);
         servers.spawn()?;
         servers.until_ready().await.context("start the cluster")?;
-        let site = |(server, disk)| {
-            Mutex::new(Site { server, disk, is_full: false, was_full: false, ended: None })
-        };
+        let site = |(server, disk)| Mutex::new(Site { server, disk, is_full: false, ended: None });
         let sites = servers.into_all().into_iter().zip(disks).map(site).collect();
-        Ok(Self {
-            sites,
-            addresses,
-            wires,
-            no_disks,
-            without_room: AtomicU64::new(0),
-            accused: Lock::default(),
-        })
+        Ok(Self { sites, addresses, wires, no_disks, accused: Lock::default() })
     }
 
     /// Where they listen.
@@ -185,7 +167,6 @@ impl Cluster {
         let is_calm = site.ended.is_none_or(|ended| ended.elapsed() > BREAK);
         if site.server.pid().is_none() && !site.is_full && is_calm {
             site.server.spawn()?;
-            site.was_full = false;
         }
         Ok(())
     }
@@ -196,20 +177,12 @@ impl Cluster {
     /// When it is the machine's fault.
     pub(crate) fn blame(&self, site: &mut Site, why: ServerError) -> Result<()> {
         match &why {
-            ServerError::Ended { said, .. } if site.was_full && said.contains(NO_ROOM) => {
-                self.without_room.fetch_add(1, Ordering::Relaxed);
-            }
             ServerError::Ended { .. } | ServerError::TooLate { .. } => self.accuse(why.to_string()),
             _ => return Err(why.into()),
         }
         site.ended = Some(Instant::now());
         site.server.kill()?;
         Ok(())
-    }
-
-    /// How often a node has ended because it had no room.
-    pub(crate) fn without_room(&self) -> u64 {
-        self.without_room.load(Ordering::Relaxed)
     }
 
     /// Undoes everything: no link is cut, no disk full, every process there and awake.
@@ -274,7 +247,7 @@ impl Site {
     pub(crate) fn fill(&mut self, left: u64) -> Result<bool> {
         let Some(disk) = &self.disk else { return Ok(false) };
         disk.fill(left).map_err(|why| anyhow!(why))?;
-        (self.is_full, self.was_full) = (true, true);
+        self.is_full = true;
         Ok(true)
     }
 

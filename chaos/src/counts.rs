@@ -53,8 +53,6 @@ pub struct Counts {
     pub resets: u64,
     /// Disks without room.
     pub full_disks: u64,
-    /// Nodes that ended because they had no room.
-    pub ended_without_room: u64,
     /// Nodes whose power was cut alone.
     pub power_cuts: u64,
     /// Times when the power of all was cut at once.

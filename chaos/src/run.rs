@@ -35,7 +35,7 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let mut accused = cluster.accused();
     let recovery = served.map_err(|why| accused.push(why)).ok();
     let terms = cluster.leader().await.map_or(0, |(_, term)| term);
-    let (machine, without_room) = (cluster.described(), cluster.without_room());
+    let machine = cluster.described();
     let addresses = cluster.addresses().to_vec();
     let (mut servers, disks, _wires) = cluster.into_parts();
     if recovery.is_some() {
@@ -52,7 +52,6 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let mut counts = Counts::of(&case, &verdicts, &happened);
     counts.seconds = plan.faults.as_secs();
     counts.terms = terms;
-    counts.ended_without_room = without_room;
     counts.violations += accused.len() as u64;
     let longest_silence = longest_silence(&case.history, plan.faults);
     let report = Report { verdicts, accused, counts, recovery, longest_silence, machine, happened };

@@ -24,6 +24,9 @@ pub trait Ground: Send + Sync + 'static {
         false
     }
 
+    /// From now on nothing waits for room: the node is about to end.
+    fn stop_waiting(&self) {}
+
     /// Ready once all that was handed to the log before the call is durable.
     ///
     /// # Errors

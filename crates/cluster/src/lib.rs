@@ -40,6 +40,7 @@ mod changing;
 mod data_dir;
 mod founding;
 mod joining;
+mod lacking;
 mod link;
 mod member;
 mod mending;

@@ -17,8 +17,9 @@ use openraft::raft::{
 };
 use openraft::{AsyncRuntime, OptionalSend};
 
+use crate::lacking::Lacking;
 use crate::shipping::{ShipError, SnapshotShipping};
-use crate::wire::{self, WireError};
+use crate::wire::{self, Appended, WireError};
 use crate::{
     CallError, LogId, Node, NodeId, Peers, Recipient, Rt, Snapshot, Topic, TypeConfig, Vote,
 };
@@ -30,6 +31,7 @@ pub(crate) struct PeerNetwork {
     pub(crate) shipping: Arc<dyn SnapshotShipping>,
     /// How long a peer may take to make entries durable, at the least, before it is asked again.
     pub(crate) patience: Duration,
+    pub(crate) lacking: Lacking,
 }
 
 impl PeerNetwork {
@@ -42,6 +44,7 @@ impl PeerNetwork {
             peers: Arc::clone(&self.peers),
             shipping: Arc::clone(&self.shipping),
             patience: self.patience,
+            lacking: self.lacking.clone(),
         }
     }
 }
@@ -69,6 +72,7 @@ pub(crate) struct PeerClient {
     peers: Arc<dyn Peers>,
     shipping: Arc<dyn SnapshotShipping>,
     patience: Duration,
+    lacking: Lacking,
 }
 
 impl PeerClient {
@@ -151,6 +155,13 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
         let last = request.entries.last().map(|last| last.log_id).or(prev);
         let read = wire::read_append_answer;
         let answer = self.call(RPCTypes::AppendEntries, self.lane, pieces, within, read).await?;
+        let Appended::Said(answer) = answer else {
+            self.lacking.add(self.id);
+            return Err(Unreachable::from_string("the peer has no room for entries").into());
+        };
+        if !request.entries.is_empty() && answer.is_success() {
+            self.lacking.remove(self.id);
+        }
         match impossible(&answer, prev, last) {
             Some(why) => Err(Unreachable::from_string(why).into()),
             None => Ok(answer),

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use catga_core::{Fault, FaultCode};
 use catga_host::{BoxFuture, Host};
@@ -76,7 +76,8 @@ pub(crate) async fn open_journal(
         Some(links) => Arc::new(links.clone()),
         None => Arc::new(NoPeers),
     };
-    let ground = Arc::new(OnDisk { log: log.clone(), dir: dir.clone(), links });
+    let ground =
+        Arc::new(OnDisk { log: log.clone(), snapshots: OnceLock::new(), dir: dir.clone(), links });
     let mut disk = DiskOptions::new(dir.files(), dir.journal()).with_pace(pace);
     if ground.links.is_some() {
         disk = disk.with_mending();
@@ -84,8 +85,9 @@ pub(crate) async fn open_journal(
     let replica = replica.with_incarnation(incarnation).with_disk(disk);
     let opened = Replica::open(Arc::clone(host), replica, async |applier| {
         let snapshots = SnapshotFiles::open(host, dir.files(), dir.snapshots(), applier.applied());
+        let snapshots = snapshots.map_err(Fault::from)?;
         let store = Store {
-            snapshots: Arc::new(snapshots.map_err(Fault::from)?),
+            snapshots: Arc::new(ground.snapshots.get_or_init(|| snapshots).clone()),
             ground: Arc::clone(&ground) as Arc<dyn Ground>,
             log: log.clone(),
         };
@@ -105,6 +107,8 @@ pub(crate) async fn open_journal(
 /// A log in a data directory, and the links that it was reached by.
 struct OnDisk {
     log: LogStorage,
+    /// None until they were read.
+    snapshots: OnceLock<SnapshotFiles>,
     dir: DataDir,
     links: Option<Links>,
 }
@@ -112,6 +116,13 @@ struct OnDisk {
 impl Ground for OnDisk {
     fn is_full(&self) -> bool {
         self.log.is_full()
+    }
+
+    fn stop_waiting(&self) {
+        self.log.stop_waiting();
+        if let Some(snapshots) = self.snapshots.get() {
+            snapshots.stop_waiting();
+        }
     }
 
     fn flushed(&self) -> BoxFuture<'_, io::Result<()>> {

@@ -1,31 +1,30 @@
+//! The log that Raft orders: how it is opened and ended. What it does as a [`Log`](catga_journal::Log) is in `log`.
+
+mod log;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use catga_core::{Fault, FaultCode};
 use catga_host::Host;
-use catga_journal::{
-    AppendError, Applier, Guarantees, Leadership, Log, LogIndex, Refusal, Role, Survives,
-};
-use openraft::async_runtime::{Instant, Select2, Select3, WatchReceiver};
+use catga_journal::{Applier, Log};
+use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{Fatal, InitializeError, RaftError};
 use openraft::storage::RaftLogStorage;
-use openraft::{AsyncRuntime, ConfigError, ServerState};
+use openraft::{ConfigError, ServerState};
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::answers::{self, Next};
-use crate::batch::log_index;
 use crate::config::raft_config;
+use crate::lacking::Lacking;
 use crate::mending::Mender;
-use crate::reads::{RETRY_AFTER, Reads};
+use crate::reads::Reads;
 use crate::serving::RaftServe;
 use crate::shipping::{self, SnapshotShipping};
 use crate::starting::{EndOnDrop, Started, start};
-use crate::tenure::Tenure;
 use crate::{
-    Entry, Ground, Machine, Node, NodeId, Options, Peers, Raft, Rt, Serve, Store, Tasks, TypeConfig,
+    Ground, Machine, Node, NodeId, Options, Peers, Raft, Rt, Serve, Store, Tasks, TypeConfig,
 };
 
 /// A log that Raft orders, on one of its nodes.
@@ -45,6 +44,7 @@ pub struct RaftLog {
     room: Semaphore,
     pub(crate) stopped: AtomicBool,
     ground: Arc<dyn Ground>,
+    lacking: Lacking,
     /// Why the cluster will not have this node any more, once it will not.
     pub(crate) dismissed: watch::Sender<Option<Fault>>,
     /// Keeps the thread that Raft runs on; dropped, it ends.
@@ -116,7 +116,7 @@ impl RaftLog {
             None => host.spawn_thread("raft", Box::pin(run)),
         });
         let started = open.await.map_err(|_| OpenError::Thread)?;
-        let Started { raft, reads, serve } = started.map_err(OpenError::Stored)?;
+        let Started { raft, reads, serve, lacking } = started.map_err(OpenError::Stored)?;
         let log = Self {
             raft,
             reads,
@@ -129,6 +129,7 @@ impl RaftLog {
             options,
             stopped: AtomicBool::new(false),
             ground,
+            lacking,
             dismissed: watch::Sender::default(),
             thread: Mutex::new(Some(thread)),
         };
@@ -211,6 +212,16 @@ impl RaftLog {
         drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
+    /// True while so many members have no room that no majority could store an entry.
+    fn lacks_room(&self) -> bool {
+        if self.lacking.is_empty() {
+            return false;
+        }
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        self.lacking.stop(metrics.membership_config.membership().get_joint_config())
+    }
+
     /// A lone voter has nobody to wait for; it does not resume its old leadership either.
     async fn elect_if_alone(&self) -> Result<(), Fatal<TypeConfig>> {
         if self.voters().await?.iter().eq([&self.options.id]) {
@@ -234,24 +245,6 @@ impl RaftLog {
             }
         }
     }
-
-    /// One attempt of an append, until it is answered or there is reason to doubt it.
-    async fn propose(
-        &self,
-        entry: Bytes,
-        deadline: <Rt as AsyncRuntime>::Instant,
-    ) -> Result<LogIndex, Next<AppendError>> {
-        // Before the entry goes out: a leadership that is lost right after is noticed.
-        let tenure = Tenure::of(&self.raft);
-        let write = self.raft.client_write(Entry(entry));
-        let doubt = |why: &str| Err(Next::Answer(AppendError::InDoubt(why.to_owned())));
-        match Rt::select3(write, tenure.lost(), Rt::sleep_until(deadline)).await {
-            Select3::First(Ok(written)) => Ok(log_index(&written.log_id)),
-            Select3::First(Err(error)) => Err(answers::append_error(error, self.term())),
-            Select3::Second(()) => doubt("this node lost its leadership before it was answered"),
-            Select3::Third(()) => doubt("no quorum confirmed it in time"),
-        }
-    }
 }
 
 #[cold]
@@ -265,125 +258,6 @@ pub(crate) fn failure(raft: &Raft) -> Fault {
     match raft.metrics().borrow_watched().running_state.clone() {
         Err(fatal) => stopped(fatal),
         Ok(()) => stopped(Fatal::Stopped),
-    }
-}
-
-impl Log for RaftLog {
-    async fn append(&self, entry: Bytes) -> Result<LogIndex, AppendError> {
-        let limit = self.options.entry_bytes_max;
-        if entry.len() > limit {
-            return Err(AppendError::Refused(Refusal::TooLarge { limit }));
-        }
-        if self.stopped.load(Ordering::Acquire) {
-            return Err(AppendError::Refused(Refusal::Stopped));
-        }
-        if self.ground.is_full() {
-            return Err(AppendError::Refused(Refusal::Full));
-        }
-        let Ok(_room) = self.room.try_acquire() else {
-            return Err(AppendError::Refused(Refusal::Overloaded));
-        };
-        let start = <Rt as AsyncRuntime>::Instant::now();
-        let deadline = start + self.options.answer_timeout;
-        loop {
-            match self.propose(entry.clone(), deadline).await {
-                Ok(index) => return Ok(index),
-                Err(Next::Answer(error)) => return Err(error),
-                // A leader that does not get its lease back in this time will be deposed. The
-                // attempt was refused, and so were all before it: that is still proof.
-                Err(Next::Retry(error)) if start.elapsed() >= self.options.lease() => {
-                    return Err(error);
-                }
-                Err(Next::Retry(_)) => Rt::sleep(RETRY_AFTER).await,
-            }
-        }
-    }
-
-    async fn read_index(&self) -> Result<LogIndex, Fault> {
-        self.reads.read_index().await
-    }
-
-    fn leadership(&self) -> Leadership {
-        // How far it has applied only rises, so that may be read after the rest.
-        let server = self.raft.server_metrics().borrow_watched().clone();
-        let applied = self.raft.data_metrics().borrow_watched().last_applied;
-        answers::leadership(&server, applied)
-    }
-
-    fn term(&self) -> u64 {
-        self.raft.server_metrics().borrow_watched().vote.leader_id.term
-    }
-
-    async fn leadership_changed(&self, known: &Leadership) {
-        let (mut server, mut data) = (self.raft.server_metrics(), self.raft.data_metrics());
-        while self.leadership() == *known {
-            // It leads once it has applied an entry of its own term, which is data.
-            let elected = server.borrow_watched().state == ServerState::Leader;
-            let ended = if elected && known.role != Role::Leader {
-                match Rt::select2(server.changed(), data.changed()).await {
-                    Select2::First(changed) | Select2::Second(changed) => changed.is_err(),
-                }
-            } else {
-                server.changed().await.is_err()
-            };
-            if ended {
-                // The core has stopped: nothing will change any more.
-                return std::future::pending().await;
-            }
-        }
-    }
-
-    async fn snapshot(&self) -> Result<(), Fault> {
-        self.make_snapshot().await
-    }
-
-    async fn trim(&self, upto: LogIndex) {
-        // The log keeps more than it must then, which the next trim makes good.
-        if let Err(error) = self.purge(upto).await {
-            tracing::debug!(%error, ?upto, "the log was not trimmed");
-        }
-    }
-
-    fn degraded(&self) -> Option<String> {
-        self.ground.is_full().then(|| {
-            "the disk has no room for the next segment of the log: commands are refused until it \
-             has"
-            .to_owned()
-        })
-    }
-
-    async fn failed(&self) -> Fault {
-        let mut dismissed = self.dismissed.subscribe();
-        let dismissed = async {
-            let told = dismissed.wait_for(Option::is_some).await;
-            let fault = told.ok().and_then(|fault| fault.clone());
-            match fault {
-                Some(fault) => fault,
-                // The log is gone, and whoever waits with it.
-                None => std::future::pending().await,
-            }
-        };
-        match Rt::select2(dismissed, self.core_failed()).await {
-            Select2::First(fault) | Select2::Second(fault) => fault,
-        }
-    }
-
-    fn guarantees(&self) -> Guarantees {
-        // With two voters there is no minority to lose.
-        let survives = match self.raft.voter_ids().count() {
-            0..=2 => Survives::PowerLoss,
-            _ => Survives::Failover,
-        };
-        Guarantees::new("raft", survives)
-    }
-
-    async fn shutdown(&self) {
-        self.stopped.store(true, Ordering::Release);
-        if let Err(error) = self.raft.shutdown().await {
-            tracing::warn!(%error, "a task of the log did not end as it should");
-        }
-        self.end();
-        self.ground.close().await;
     }
 }
 

@@ -1,9 +1,11 @@
 //! What other nodes ask of this one's log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use catga_host::BoxFuture;
+use openraft::AsyncRuntime;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{Fatal, RaftError};
 use tokio::sync::mpsc;
@@ -12,36 +14,32 @@ use crate::mending::Mender;
 use crate::reads::Reads;
 use crate::shipping::{Installing, SnapshotShipping};
 use crate::succession::{self, Asked};
-use crate::wire::{self, Kind, LostAnswer, WireError};
-use crate::{Ground, NodeId, Peer, Peers, Raft, Serve, Topic, TypeConfig, Vote};
+use crate::wire::{self, Appended, Kind, LostAnswer, WireError};
+use crate::{Ground, NodeId, Peer, Peers, Raft, Rt, Serve, Topic, TypeConfig, Vote};
 
 /// Answers what peers ask of a node's log.
 #[derive(Clone)]
 pub(crate) struct RaftServe(Arc<Parts>);
 
-struct Parts {
-    raft: Raft,
-    me: NodeId,
-    peers: Arc<dyn Peers>,
-    shipping: Arc<dyn SnapshotShipping>,
-    ground: Arc<dyn Ground>,
-    mender: Option<Arc<Mender>>,
-    reads: Reads,
+/// What it answers from.
+pub(crate) struct Parts {
+    pub(crate) raft: Raft,
+    pub(crate) me: NodeId,
+    pub(crate) peers: Arc<dyn Peers>,
+    pub(crate) shipping: Arc<dyn SnapshotShipping>,
+    pub(crate) ground: Arc<dyn Ground>,
+    pub(crate) mender: Option<Arc<Mender>>,
+    pub(crate) reads: Reads,
     /// What others say of the leader, which decides here as well.
-    asked: mpsc::Sender<Asked>,
+    pub(crate) asked: mpsc::Sender<Asked>,
+    /// How long entries for which there is no room wait for it before that is said: a leader sends
+    /// them again at once.
+    pub(crate) room_wait: Duration,
 }
 
 impl RaftServe {
-    pub(crate) fn new(
-        raft: Raft,
-        me: NodeId,
-        peers: Arc<dyn Peers>,
-        (shipping, mender): (Arc<dyn SnapshotShipping>, Option<Arc<Mender>>),
-        ground: Arc<dyn Ground>,
-        reads: Reads,
-        asked: mpsc::Sender<Asked>,
-    ) -> Self {
-        Self(Arc::new(Parts { raft, me, peers, shipping, ground, mender, reads, asked }))
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
     }
 }
 
@@ -77,10 +75,19 @@ impl Serve for RaftServe {
 
 impl Parts {
     async fn append(&self, from: NodeId, request: Bytes) -> Result<Bytes, String> {
-        let request = wire::read_append(request).map_err(unread)?;
+        let mut request = wire::read_append(request).map_err(unread)?;
         own(from, &request.vote)?;
+        // What room is left is for votes. Who leads, and what is committed, is taken all the same.
+        let no_room = !request.entries.is_empty() && self.ground.is_full();
+        if no_room {
+            request.entries.clear();
+        }
         let answer = self.raft.append_entries(request).await.map_err(stopped)?;
-        Ok(wire::append_answer(&answer))
+        if no_room && answer.is_success() {
+            Rt::sleep(self.room_wait).await;
+            return Ok(wire::append_answer(&Appended::NoRoom));
+        }
+        Ok(wire::append_answer(&Appended::Said(answer)))
     }
 
     async fn vote(&self, from: NodeId, kind: Kind, request: Bytes) -> Result<Bytes, String> {

@@ -1,14 +1,16 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use openraft::errors::Fatal;
 use openraft::storage::RaftLogStorage;
 use openraft::{AsyncRuntime, Config};
 use tokio::sync::mpsc;
 
+use crate::lacking::Lacking;
 use crate::mending::Mender;
 use crate::network::PeerNetwork;
 use crate::reads::Reads;
-use crate::serving::RaftServe;
+use crate::serving::{Parts, RaftServe};
 use crate::shipping::SnapshotShipping;
 use crate::{Ground, Machine, Options, Peers, Raft, Rt, Tasks, TypeConfig, succession};
 
@@ -17,7 +19,11 @@ pub(crate) struct Started {
     pub(crate) raft: Raft,
     pub(crate) reads: Reads,
     pub(crate) serve: RaftServe,
+    pub(crate) lacking: Lacking,
 }
+
+/// How long a follower's word that it has no room holds at least, twice.
+const LACKING_MIN: Duration = Duration::from_millis(500);
 
 /// Starts Raft, and the tasks beside it, as tasks of the current thread.
 pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(
@@ -30,11 +36,14 @@ pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(
     ground: Arc<dyn Ground>,
 ) -> Result<Started, Fatal<TypeConfig>> {
     let me = options.id;
+    // Longer than a follower without room takes to say so again.
+    let lacking = Lacking::new(2 * options.election_timeout.max(LACKING_MIN));
     let network = PeerNetwork {
         me,
         peers: Arc::clone(&peers),
         shipping: Arc::clone(&shipping),
         patience: options.election_timeout,
+        lacking: lacking.clone(),
     };
     let raft = Raft::new(me, config, network, log, machine).await?;
     let reads = Reads::start(raft.clone(), &options, Arc::clone(&peers));
@@ -44,9 +53,18 @@ pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(
     if let Some(mender) = &mender {
         mender.start(&raft, Arc::clone(&peers));
     }
-    let brought = (shipping, mender);
-    let serve = RaftServe::new(raft.clone(), me, peers, brought, ground, reads.clone(), ask);
-    Ok(Started { raft, reads, serve })
+    let serve = RaftServe::new(Parts {
+        raft: raft.clone(),
+        me,
+        peers,
+        shipping,
+        ground,
+        mender,
+        reads: reads.clone(),
+        asked: ask,
+        room_wait: options.election_timeout / 2,
+    });
+    Ok(Started { raft, reads, serve, lacking })
 }
 
 /// Ends tasks, and what ships snapshots beside them, when it is dropped.

@@ -9,6 +9,7 @@ mod error;
 mod flush;
 mod records;
 mod recover;
+mod segments;
 mod snapshots;
 
 use std::fmt::Debug;
@@ -17,6 +18,7 @@ use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use catga_host::{Files, Host, Task};
 use openraft::alias::EntryOf;
@@ -33,6 +35,9 @@ pub(crate) use self::recover::read_entries;
 pub use self::recover::verify_log;
 pub(crate) use self::snapshots::verify_snapshots;
 pub use self::snapshots::{SnapshotError, SnapshotFiles};
+
+/// How long until a disk without room is asked again.
+const ROOM_WAIT: Duration = Duration::from_millis(500);
 
 /// How a [`LogStorage`] is set up.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +77,8 @@ struct Shared {
     entries: Mutex<Entries>,
     /// The disk had no room for the next segment.
     full: AtomicBool,
+    /// Whoever waits for room gives up.
+    ending: AtomicBool,
 }
 
 impl Shared {
@@ -100,6 +107,7 @@ impl LogStorage {
         let shared = Arc::new(Shared {
             entries: Mutex::new(recovered.entries),
             full: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
         });
         let (jobs, queue) = mpsc::unbounded_channel();
         let flush = recovered.flush.into_task(Arc::clone(&shared), queue);
@@ -112,6 +120,11 @@ impl LogStorage {
     /// what is left is for votes.
     pub fn is_full(&self) -> bool {
         self.0.shared.full.load(Ordering::Relaxed)
+    }
+
+    /// Has a write that waits for room fail instead, soon, and those that come later.
+    pub fn stop_waiting(&self) {
+        self.0.shared.ending.store(true, Ordering::Relaxed);
     }
 
     /// Ready once all that was appended or voted before the call is durable.

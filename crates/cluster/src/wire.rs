@@ -19,7 +19,7 @@ use std::fmt;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-pub(crate) use self::append::{append, append_answer, read_append, read_append_answer};
+pub(crate) use self::append::{Appended, append, append_answer, read_append, read_append_answer};
 pub(crate) use self::history::{
     HistoryAsk, history_ask, history_part, read_history_ask, read_history_part,
 };

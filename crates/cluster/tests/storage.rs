@@ -5,6 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use catga_cluster::{
     LogId, LogStorage, Machine, SnapshotFiles, StorageError, StorageOptions, TypeConfig, Vote,
@@ -132,6 +133,47 @@ fn what_was_flushed_is_there_after_a_restart() {
         assert!(storage.limited_get_log_entries(49, 51).await.is_err(), "49 is purged");
         assert!(storage.limited_get_log_entries(89, 92).await.is_err(), "91 is not there");
     });
+}
+
+/// What was handed over and does not fit waits, and all that comes behind it, for room or the end.
+#[test]
+fn what_was_taken_over_waits_for_room() {
+    for freed in [true, false] {
+        catga_testkit::run(1, async |test| {
+            let host: Arc<dyn Host> = test.clone();
+            let dir = Path::new("/log");
+            let opened = LogStorage::open(&host, host.files(), dir, small()).await;
+            let mut storage = opened.expect("an empty log");
+            append(&mut storage, 1, 0..10).await;
+            test.disk().set_capacity(test.disk().used_bytes());
+            let mut waits = storage.clone();
+            let wait = async move {
+                let entries: Vec<_> = (10..100).map(|index| entry(1, index)).collect();
+                waits.blocking_append(entries).await?;
+                waits.save_vote(&Vote::new(3, 1)).await
+            };
+            let mut wait = std::pin::pin!(wait);
+            let long = tokio::time::timeout(Duration::from_secs(60), &mut wait).await;
+            assert!(long.is_err(), "it did not wait: {long:?}");
+            assert!(storage.is_full());
+            if freed {
+                test.disk().set_capacity(1 << 30);
+                wait.await.expect("there is room");
+                let expected: Vec<_> = (0..100).map(|index| (1, index)).collect();
+                storage.shutdown().await;
+                drop(storage);
+                let opened = LogStorage::open(&host, host.files(), dir, small()).await;
+                let mut storage = opened.expect("the same log");
+                assert_eq!(terms(&mut storage).await, expected);
+                assert_eq!(storage.read_vote().await.expect("readable"), Some(Vote::new(3, 1)));
+            } else {
+                storage.stop_waiting();
+                let refused = wait.await.expect_err("there is no room").to_string();
+                assert!(refused.contains("space") || refused.contains("full"), "{refused}");
+                storage.shutdown().await;
+            }
+        });
+    }
 }
 
 fn flip(path: &Path, at: u64) {

@@ -249,6 +249,8 @@ pub enum Refusal {
     Overloaded,
     /// The disk has no room for it.
     Full,
+    /// The disks of so many other nodes have no room for it that it could not become durable.
+    PeersFull,
 }
 
 /// Who leads, as far as one node knows.

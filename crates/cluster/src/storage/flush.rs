@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use catga_host::{Files, Host, Open};
 use catga_journal::planted::Planted;
-use catga_journal::segment::{FileKind, FrameKind, Head, SegmentError, SegmentWriter};
+use catga_journal::segment::{FrameKind, SegmentError, SegmentWriter};
 use openraft::alias::EntryOf;
 use openraft::storage::IOFlushed;
 use tokio::sync::{mpsc, oneshot};
 
 use super::entries::Place;
 use super::records::{STATE, State, TRUNCATE, VOTE, encode_entry, encode_state, encode_vote};
-use super::{Shared, StorageOptions};
+use super::segments::{ROLL_BYTES, create, segment_path};
+use super::{ROOM_WAIT, Shared, StorageOptions};
 use crate::{LogId, TypeConfig, Vote};
 
 /// How many jobs go into one write at most.
@@ -27,9 +28,6 @@ const IDLE: Duration = Duration::from_millis(50);
 /// How often it is looked at whether the files are still there: writes to a file that somebody
 /// removed succeed, and are gone with the process.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// How long until a disk without room is asked again.
-const ROOM_WAIT: Duration = Duration::from_millis(500);
 
 /// What is to become durable, in order.
 pub(super) enum Job {
@@ -280,9 +278,9 @@ impl Flush {
                 let path = small.reader().path().to_owned();
                 let removed = self.files.remove(&path);
                 removed.map_err(|source| SegmentError::Io { path, source })?;
-                self.create(len).await?
+                self.create_when_there_is_room(len, shared).await?
             }
-            None => self.create(len).await?,
+            None => self.create_when_there_is_room(len, shared).await?,
         };
         self.former.insert(self.number, self.last.take());
         self.writer = spare;
@@ -290,6 +288,26 @@ impl Flush {
         shared.lock().add_segment(self.number, self.writer.reader().clone());
         self.writer.push(STATE, 0, &[&encode_state(&self.state)]);
         Ok(())
+    }
+
+    /// The segment after this one. What must go into it has been taken over already, so that it
+    /// waits here for as long as the disk has no room, and all that comes later behind it.
+    async fn create_when_there_is_room(
+        &self,
+        len: usize,
+        shared: &Shared,
+    ) -> Result<SegmentWriter, SegmentError> {
+        loop {
+            match self.create(len).await {
+                Err(error) if error.is_full() && !shared.ending.load(Ordering::Relaxed) => {
+                    if !shared.full.swap(true, Ordering::Relaxed) {
+                        tracing::error!(%error, "the log has no room: nothing is written until then");
+                    }
+                    self.host.sleep(ROOM_WAIT).await;
+                }
+                created => return created,
+            }
+        }
     }
 
     /// Sees to it that the next segment is ready, or that everybody knows that it is not.
@@ -355,30 +373,4 @@ impl Flush {
             }
         }
     }
-}
-
-/// What a new segment's first records take at most.
-const ROLL_BYTES: usize = 1024;
-
-pub(super) fn segment_path(dir: &std::path::Path, number: u64) -> PathBuf {
-    dir.join(format!("{number:016x}.log"))
-}
-
-/// A new segment, durable under its name, with room for a record of `len` bytes.
-pub(super) async fn create(
-    host: &dyn Host,
-    files: &dyn Files,
-    dir: &std::path::Path,
-    number: u64,
-    len: usize,
-    options: &StorageOptions,
-) -> Result<SegmentWriter, SegmentError> {
-    let path = segment_path(dir, number);
-    let head = Head { kind: FileKind::Log, first: 0, salt: host.random(), note: number };
-    let capacity = options.segment_bytes.max((len + 2 * ROLL_BYTES) as u64);
-    let mut writer = SegmentWriter::create(files, &path, head, capacity)?;
-    writer.sync().await?;
-    let synced = files.sync_dir(dir).await;
-    synced.map_err(|source| SegmentError::Io { path: dir.to_owned(), source })?;
-    Ok(writer)
 }

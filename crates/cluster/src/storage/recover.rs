@@ -10,11 +10,11 @@ use catga_journal::{Delivered, FileReport};
 use openraft::EntryPayload;
 
 use super::entries::{Entries, Place};
-use super::flush::{Flush, create, segment_path};
+use super::flush::Flush;
 use super::records::{
     BLANK, MEMBERS, NORMAL, STATE, State, TRUNCATE, VOTE, decode_entry, decode_state, decode_vote,
 };
-use super::{StorageError, StorageOptions};
+use super::{StorageError, StorageOptions, segments};
 use crate::batch::log_index;
 
 /// Where what follows a head begins.
@@ -40,7 +40,7 @@ pub fn verify_log(files: &dyn Files, dir: &Path) -> Vec<FileReport> {
     let mut open: Option<u64> = None;
     let begin = first_of_the_last_run(&numbers);
     for (place, number) in numbers.iter().enumerate() {
-        let path = segment_path(dir, *number);
+        let path = segments::segment_path(dir, *number);
         if place < begin {
             let found = Ok::<_, String>("purged; the next start removes it".to_owned());
             reports.push(FileReport::new(path, found));
@@ -81,7 +81,7 @@ pub(super) async fn recover(
     let missing = replay.missing();
     if let (Some((from, to)), Some((number, _))) = (missing, used.first()) {
         return Err(StorageError::Damaged {
-            path: segment_path(dir, *number),
+            path: segments::segment_path(dir, *number),
             at: 0,
             what: format!("the segments before it are missing, with the entries {from} to {to}"),
         });
@@ -89,7 +89,7 @@ pub(super) async fn recover(
     // From here on it is known that nothing is wrong, and something may be changed. What was made
     // ready is made again: its name or its head may be on no disk.
     for number in purged.into_iter().chain(unused) {
-        let path = segment_path(dir, number);
+        let path = segments::segment_path(dir, number);
         files.remove(&path).map_err(|source| SegmentError::Io { path, source })?;
     }
     let mut former: BTreeMap<u64, Option<u64>> =
@@ -106,7 +106,7 @@ pub(super) async fn recover(
         }
         sealed => {
             let number = sealed.map_or(1, |(number, ..)| number + 1);
-            let writer = create(&**host, &*files, dir, number, 0, options).await?;
+            let writer = segments::create(&**host, &*files, dir, number, 0, options).await?;
             (number, writer)
         }
     };
@@ -163,14 +163,14 @@ fn find(files: &dyn Files, dir: &Path, replay: &mut Replay) -> Result<Found, Sto
         let open = found.used.last();
         let open = open.filter(|(_, before)| !matches!(before.tail, Tail::Sealed { .. }));
         let read = replay.segment(files, dir, *number);
-        let path = segment_path(dir, *number);
+        let path = segments::segment_path(dir, *number);
         if newest && is_unused(files, &path, read.as_ref())? {
             found.unused = Some(*number);
             break;
         }
         if let Some((former, before)) = open {
             return Err(StorageError::Damaged {
-                path: segment_path(dir, *former),
+                path: segments::segment_path(dir, *former),
                 at: before.end(),
                 what: "it was ended, and its end is gone".to_owned(),
             });
@@ -310,7 +310,7 @@ impl Replay {
         dir: &Path,
         number: u64,
     ) -> Result<Read, StorageError> {
-        let path = segment_path(dir, number);
+        let path = segments::segment_path(dir, number);
         let reader = SegmentReader::open(files, &path, FileKind::Log)?;
         if reader.head().note != number {
             let what = "it was written as another segment";

@@ -1,5 +1,6 @@
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use catga_core::{Fault, FaultCode};
@@ -10,6 +11,7 @@ use openraft::SnapshotMeta;
 use prost::Message;
 use tokio::sync::oneshot;
 
+use super::ROOM_WAIT;
 use super::records::SnapshotRecord;
 use crate::{Snapshot, SnapshotStore};
 
@@ -32,6 +34,8 @@ struct Inner {
     newest: Mutex<Option<Snapshot>>,
     /// One is saved at a time.
     turn: tokio::sync::Mutex<()>,
+    /// Whoever waits for room gives up.
+    ending: AtomicBool,
 }
 
 /// Why there are no snapshots to start from.
@@ -99,7 +103,13 @@ impl SnapshotFiles {
         }
         let host = Arc::clone(host);
         let (newest, turn) = (Mutex::new(newest), tokio::sync::Mutex::default());
-        Ok(Self(Arc::new(Inner { host, files, dir, newest, turn })))
+        let ending = AtomicBool::new(false);
+        Ok(Self(Arc::new(Inner { host, files, dir, newest, turn, ending })))
+    }
+
+    /// Has a snapshot that waits for room fail instead, soon, and those that come later.
+    pub fn stop_waiting(&self) {
+        self.0.ending.store(true, Ordering::Relaxed);
     }
 }
 
@@ -123,7 +133,16 @@ impl Inner {
         let index = meta.last_log_id.as_ref().map_or(0, |last| last.index);
         let path = self.dir.join(format!("{index:016x}{EXTENSION}"));
         let bytes = record.encode_to_vec();
-        write_whole(&*self.files, &path, FileKind::Snapshot, index, &bytes).await?;
+        loop {
+            match write_whole(&*self.files, &path, FileKind::Snapshot, index, &bytes).await {
+                // The log keeps what it would stand for, and commands are refused meanwhile.
+                Err(error) if error.is_full() && !self.ending.load(Ordering::Relaxed) => {
+                    tracing::warn!(%error, "no room for a snapshot; waiting");
+                    self.host.sleep(ROOM_WAIT).await;
+                }
+                written => break written?,
+            }
+        }
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
         let names = names(&*self.files, &self.dir)?;
         let (old, _) = names.split_at(names.len().saturating_sub(KEPT));

@@ -35,6 +35,7 @@ const SUCCESS: u32 = 1;
 const PARTIAL: u32 = 2;
 const CONFLICT: u32 = 3;
 const HIGHER_VOTE: u32 = 4;
+const NO_ROOM: u32 = 5;
 
 const BLANK: u8 = 0;
 const NORMAL: u8 = 1;
@@ -127,25 +128,36 @@ fn next(before: Option<&LogId>) -> Option<u64> {
     before.map_or(Some(0), |before| before.index.checked_add(1))
 }
 
+/// What became of entries at a follower.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Appended {
+    /// What openraft says of them there.
+    Said(AppendEntriesResponse<TypeConfig>),
+    /// They would have been taken, and its disk has no room for them.
+    NoRoom,
+}
+
 /// What became of entries.
-pub(crate) fn append_answer(answer: &AppendEntriesResponse<TypeConfig>) -> Bytes {
+pub(crate) fn append_answer(answer: &Appended) -> Bytes {
     let (outcome, upto, higher) = match answer {
-        AppendEntriesResponse::Success => (SUCCESS, None, None),
-        AppendEntriesResponse::PartialSuccess(upto) => (PARTIAL, upto.as_ref(), None),
-        AppendEntriesResponse::Conflict => (CONFLICT, None, None),
-        AppendEntriesResponse::HigherVote(vote) => (HIGHER_VOTE, None, Some(vote)),
+        Appended::Said(AppendEntriesResponse::Success) => (SUCCESS, None, None),
+        Appended::Said(AppendEntriesResponse::PartialSuccess(upto)) => {
+            (PARTIAL, upto.as_ref(), None)
+        }
+        Appended::Said(AppendEntriesResponse::Conflict) => (CONFLICT, None, None),
+        Appended::Said(AppendEntriesResponse::HigherVote(vote)) => (HIGHER_VOTE, None, Some(vote)),
+        Appended::NoRoom => (NO_ROOM, None, None),
     };
     let (upto, vote) = (upto.map(log_id_record), higher.map(vote_record));
     message(Kind::AppendAnswer, &AnswerRecord { outcome, upto, vote })
 }
 
 /// What became of entries at a follower.
-pub(crate) fn read_append_answer(
-    bytes: Bytes,
-) -> Result<AppendEntriesResponse<TypeConfig>, WireError> {
+pub(crate) fn read_append_answer(bytes: Bytes) -> Result<Appended, WireError> {
     let malformed = |what| WireError::Malformed(Kind::AppendAnswer, what);
     let answer: AnswerRecord = record(Kind::AppendAnswer, bytes)?;
-    Ok(match answer.outcome {
+    Ok(Appended::Said(match answer.outcome {
+        NO_ROOM => return Ok(Appended::NoRoom),
         SUCCESS => AppendEntriesResponse::Success,
         PARTIAL => AppendEntriesResponse::PartialSuccess(answer.upto.as_ref().map(log_id)),
         CONFLICT => AppendEntriesResponse::Conflict,
@@ -154,5 +166,5 @@ pub(crate) fn read_append_answer(
             AppendEntriesResponse::HigherVote(vote(higher))
         }
         _ => return Err(malformed("its outcome is not known")),
-    })
+    }))
 }

@@ -67,14 +67,15 @@ fn appends() -> impl Strategy<Value = AppendEntriesRequest<TypeConfig>> {
     })
 }
 
-fn append_answers() -> impl Strategy<Value = AppendEntriesResponse<TypeConfig>> {
-    prop_oneof![
+fn append_answers() -> impl Strategy<Value = Appended> {
+    let said = prop_oneof![
         Just(AppendEntriesResponse::Success),
         Just(AppendEntriesResponse::Conflict),
         log_ids().prop_map(AppendEntriesResponse::PartialSuccess),
         votes(false).prop_map(AppendEntriesResponse::HigherVote),
         votes(true).prop_map(AppendEntriesResponse::HigherVote),
-    ]
+    ];
+    prop_oneof![said.prop_map(Appended::Said), Just(Appended::NoRoom)]
 }
 
 fn vote_requests() -> impl Strategy<Value = VoteRequest<TypeConfig>> {

@@ -21,6 +21,11 @@ pub(super) fn refused(refusal: &Refusal) -> Fault {
             "the disk has no room for the next segment of the log; make room, and commands are \
              taken again",
         ),
+        Refusal::PeersFull => Fault::new(
+            FaultCode::StorageFull,
+            "the disks of a majority of the nodes have no room for the next segment of the log; \
+             make room there, and commands are taken again",
+        ),
     }
 }
 

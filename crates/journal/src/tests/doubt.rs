@@ -76,6 +76,7 @@ async fn a_refused_entry_is_not_executed_and_says_why() {
     for (refusal, code) in [
         (Refusal::NotLeader { term: 7, leader }, FaultCode::NotLeader),
         (Refusal::Full, FaultCode::StorageFull),
+        (Refusal::PeersFull, FaultCode::StorageFull),
         (Refusal::TooLarge { limit: 5 }, FaultCode::CommandTooLarge),
         (Refusal::Stopped, FaultCode::ShuttingDown),
     ] {
