@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use catga::host::{BoxFuture, Disk, Host};
 use catga::journal::{
-    Counted, Filter, Guarantees, Journal, Leadership, LogLimits, MemoryLog, Page, Pending,
-    RecordedOutcome, Replica, ReplicaOptions, Watermark,
+    Counted, EngineVersions, Filter, Guarantees, Journal, Leadership, LogLimits, MemoryLog, Page,
+    Pending, RecordedOutcome, Replica, ReplicaOptions, Watermark,
 };
 use catga::prelude::*;
 use catga::{
@@ -192,6 +192,14 @@ impl Journal for Kept {
 
     fn rolling_hash(&self) -> (Offset, u64) {
         self.0.rolling_hash()
+    }
+
+    fn engine(&self) -> EngineVersions {
+        self.0.engine()
+    }
+
+    fn nodes(&self) -> Vec<Arc<str>> {
+        self.0.nodes()
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use catga::prelude::*;
-use catga::{ClusterStatus, MemberState, NodeState, StartError};
+use catga::{ClusterStatus, ENGINE_VERSION, MemberState, NodeState, StartError};
 use catga_testkit::VirtualHost;
 use catga_tests::machines::{Machines, endpoint, name};
 use catga_tests::orders::{CreateOrder, count, order};
@@ -320,9 +320,17 @@ fn options_that_do_not_fit_are_told_at_once() {
         let cluster = catga::Cluster::new(" ", ["http://node1", "node9:5001", "node9:5001"])
             .data_dir("/data")
             .secret("short")
-            .heartbeat_interval(ms(400));
+            .heartbeat_interval(ms(400))
+            .engine_version_max(ENGINE_VERSION + 1);
         let why = refusal(machines.start(0, cluster).await);
-        for wrong in ["cluster id", "http://node1", "twice", "16 bytes", "heartbeat_interval"] {
+        for wrong in [
+            "cluster id",
+            "http://node1",
+            "twice",
+            "16 bytes",
+            "heartbeat_interval",
+            "engine_version_max",
+        ] {
             assert!(why.contains(wrong), "{wrong}: {why}");
         }
         let open = catga::Cluster::new("c", [endpoint(0)]).name(name(0)).data_dir("/data");

@@ -14,6 +14,7 @@ use std::time::Duration;
 use catga_cluster::Tls;
 use catga_cluster::{DataOptions, Member, MemberOptions, Secret, SecretTooShort};
 use catga_core::{Fault, FaultCode, Layer, NodeName};
+use catga_engine::{ENGINE_VERSION, FIRST_ENGINE_VERSION};
 use catga_host::Host;
 use catga_runtime::{Backend, Builder, Limits, Parts, StartFault};
 
@@ -53,6 +54,7 @@ pub struct Cluster {
     election_timeout: Duration,
     heartbeat_interval: Duration,
     founding_wait: Duration,
+    engine_version_max: u32,
 }
 
 /// So many heartbeats fit into an election timeout at least.
@@ -80,6 +82,7 @@ impl Cluster {
             election_timeout: usual.election_timeout,
             heartbeat_interval: usual.heartbeat_interval,
             founding_wait: usual.patience,
+            engine_version_max: ENGINE_VERSION,
         }
     }
 
@@ -160,6 +163,18 @@ impl Cluster {
     #[must_use]
     pub fn founding_wait(mut self, wait: Duration) -> Self {
         self.founding_wait = wait;
+        self
+    }
+
+    /// The newest version of the engine's rules that this node goes along with: what its build knows
+    /// ([`ENGINE_VERSION`](crate::ENGINE_VERSION)) if nothing is said. A cluster goes over to newer
+    /// rules once every member goes along with them, and never back.
+    ///
+    /// With the version in force before an upgrade the former build can be put back at any time; leave
+    /// it out with the next restart, once the new build has proved itself.
+    #[must_use]
+    pub fn engine_version_max(mut self, version: u32) -> Self {
+        self.engine_version_max = version;
         self
     }
 
@@ -274,6 +289,13 @@ impl Backend for Cluster {
             let why = format!("it must be from 1 ms to half the election timeout, {election:?}");
             faults.push(bad("heartbeat_interval", &format!("{heartbeat:?}"), &why));
         }
+        let engine = self.engine_version_max;
+        if !(FIRST_ENGINE_VERSION..=ENGINE_VERSION).contains(&engine) {
+            let why = format!(
+                "it must be from {FIRST_ENGINE_VERSION} to {ENGINE_VERSION}, which this build knows"
+            );
+            faults.push(bad("engine_version_max", &engine.to_string(), &why));
+        }
         if let Some(data) = &self.data {
             data.check(faults);
         }
@@ -296,6 +318,7 @@ impl Backend for Cluster {
         let mut data = data.options(node, limits);
         // The node asks the next leader about what is in doubt.
         data.replica = data.replica.with_doubtful_max(0);
+        data.replica.engine_version_max = self.engine_version_max;
         let addresses = members.iter().map(MemberAddress::address);
         let mut options = MemberOptions::new(data, self.id, addresses, own.address());
         let secret = self.secret.transpose();

@@ -97,6 +97,8 @@ pub use catga_core::{
     Scope, Service, SessionId, Settled, Stack, StartFrom, Stream, StreamEvent, StreamKey,
     StreamName, Subscriber, SubscriberError, Tag, Timestamp, TraceContext, Tx, View, Wire,
 };
+#[cfg(feature = "cluster")]
+pub use catga_engine::ENGINE_VERSION;
 pub use catga_host as host;
 #[cfg(feature = "http")]
 pub use catga_http as http;

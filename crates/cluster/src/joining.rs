@@ -7,10 +7,12 @@
 mod messages;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use catga_host::{BoxFuture, Host};
+use catga_journal::EngineVersions;
 use catga_journal::planted::Planted;
 use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
@@ -41,11 +43,20 @@ pub(crate) struct Admission {
     members: Vec<String>,
     /// Which life of the journal this is.
     incarnation: u64,
+    engine: EngineOf,
 }
 
+/// By which versions of the engine's rules this node's journal decides; none once it is gone.
+pub(crate) type EngineOf = Arc<dyn Fn() -> Option<EngineVersions> + Send + Sync>;
+
 impl Admission {
-    pub(crate) fn new(raft: Raft, members: Vec<String>, incarnation: u64) -> Self {
-        Self { raft, members, incarnation }
+    pub(crate) fn new(
+        raft: Raft,
+        members: Vec<String>,
+        incarnation: u64,
+        engine: EngineOf,
+    ) -> Self {
+        Self { raft, members, incarnation, engine }
     }
 
     /// One step towards the membership of `joiner`.
@@ -57,19 +68,23 @@ impl Admission {
             let leader = leader.map(|node| node.address.clone()).unwrap_or_default();
             return Ok(JoinAnswer::NotLeader { leader });
         }
-        let Joiner { peer, says: Saying { address, incarnation, belonged } } = joiner;
+        let Joiner { peer, says: Saying { address, incarnation, belonged, version } } = joiner;
         if incarnation != 0 && incarnation != self.incarnation {
             return Ok(JoinAnswer::Foreign);
         }
+        let engine = (self.engine)().ok_or("the node is stopping")?;
+        if version.max(EngineVersions::FIRST) < engine.active {
+            return Ok(JoinAnswer::TooOld { needs: engine.active });
+        }
         let known = members.nodes().find(|(id, node)| **id == peer.id || node.name == peer.name);
-        let node = Node::new(peer.name.clone(), address.clone(), peer.store);
+        let node = Node::new(peer.name.clone(), address.clone(), peer.store).with_version(version);
         let change = match known {
             Some((id, known))
                 if (*id, known.store, &known.name) != (peer.id, peer.store, &peer.name) =>
             {
                 return Ok(JoinAnswer::LostItsData);
             }
-            Some((id, known)) if known.address != address => {
+            Some((id, known)) if (&known.address, known.version) != (&address, version) => {
                 ChangeMembers::SetNodes(BTreeMap::from([(*id, node)]))
             }
             Some((id, _)) if members.voter_ids().any(|voter| voter == *id) => {
@@ -103,6 +118,11 @@ impl Admission {
         let metrics = self.raft.server_metrics();
         let metrics = metrics.borrow_watched();
         metrics.current_leader == Some(metrics.id)
+    }
+
+    /// The newest engine version that this node goes along with.
+    fn supported(&self) -> u32 {
+        (self.engine)().map_or(0, |engine| engine.supported)
     }
 
     /// True if the log here says who belongs to the cluster.
@@ -209,6 +229,10 @@ impl Petition {
             Ok(JoinAnswer::LostItsData) => Err(FoundingError::LostItsData { name: name() }),
             Ok(JoinAnswer::Removed) => Err(FoundingError::Removed { name: name() }),
             Ok(JoinAnswer::Foreign) => Err(FoundingError::AnotherLife { name: name() }),
+            Ok(JoinAnswer::TooOld { needs }) => {
+                let known = self.own.supported();
+                Err(FoundingError::TooOld { name: name(), known, needs })
+            }
             Ok(JoinAnswer::NotLeader { leader }) => {
                 self.leader = (!leader.is_empty()).then(|| leader.as_str().into());
                 Ok(None)
@@ -230,6 +254,7 @@ impl Petition {
             address: self.address.to_string(),
             incarnation: self.own.incarnation,
             belonged: self.own.belonged(),
+            version: self.own.supported(),
         };
         let Some(to) = self.whom() else {
             return self.own.admit(Joiner { peer: self.me.clone(), says }).await;

@@ -65,7 +65,9 @@ impl Member {
         let files = (dir.files(), dir.charter());
         let cluster = options.cluster.clone();
         let members = options.members.iter().map(ToString::to_string).collect();
-        let founder = Founder::open(Arc::clone(&host), files, me.clone(), cluster, members);
+        let version = options.data.replica.engine_version_max;
+        let founder =
+            Founder::open(Arc::clone(&host), files, me.clone(), cluster, members, version);
         let founder = founder.map_err(Fault::from).inspect_err(|_| dir.release())?;
         let link_options = options.link_options(me.clone());
         #[cfg(feature = "tls")]
@@ -120,7 +122,8 @@ impl Member {
             // It was a process of its own so far, and others may join it now.
             let incarnation = dir.identity().incarnation;
             let (cluster, own) = (&options.cluster, &options.address);
-            let charter = Charter::of_one(cluster, incarnation, &self.me, own);
+            let version = options.data.replica.engine_version_max;
+            let charter = Charter::of_one(cluster, incarnation, &self.me, own, version);
             self.founder.adopt(&charter).await?;
         }
         let (own, patience) = (&options.address, options.patience);
@@ -150,7 +153,10 @@ impl Member {
         let Self { options, me, .. } = self;
         let log = replica.log();
         let members = options.members.iter().map(ToString::to_string).collect();
-        let admission = Admission::new(log.raft().clone(), members, charter.incarnation);
+        let journal = Arc::downgrade(replica);
+        let engine = move || journal.upgrade().map(|journal| journal.engine());
+        let raft = log.raft().clone();
+        let admission = Admission::new(raft, members, charter.incarnation, Arc::new(engine));
         let changing = log.changing();
         self.desk.set_log(log.serve(), admission.clone(), changing.clone());
         if charter.is_made_by(me) {

@@ -17,7 +17,7 @@ pub struct Node {
     pub address: String,
     /// The data directory that it joined with: a node that lost it is another node.
     pub store: StoreId,
-    /// The newest engine version that it runs.
+    /// The newest engine version that it goes along with; 0 if it has not said so.
     pub version: u32,
 }
 

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use catga_core::NodeName;
+use catga_journal::EngineVersions;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::Fatal;
 
@@ -23,6 +24,8 @@ pub struct MemberView {
     pub votes: bool,
     /// True if it leads, as far as this node knows.
     pub leads: bool,
+    /// The newest engine version that it goes along with, as it has said.
+    pub engine_version: u32,
     /// Whether it keeps up.
     pub standing: Standing,
 }
@@ -72,6 +75,8 @@ impl RaftLog {
                     address,
                     votes: members.voter_ids().any(|voter| voter == *id),
                     leads: metrics.current_leader == Some(*id),
+                    // A build that says nothing knows the first.
+                    engine_version: node.version.max(EngineVersions::FIRST),
                     standing,
                 }
             })

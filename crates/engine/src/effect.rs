@@ -99,6 +99,25 @@ pub enum Directive {
         /// The version.
         to: u32,
     },
+    /// Closes the session of a node that has left for good, and forgets that it ever started: what
+    /// it remembers of ids takes memory on every node, and room in every checkpoint.
+    ///
+    /// Nothing happens if there is none. A node of the same name that starts later opens its own.
+    CloseSession {
+        /// The node's written name.
+        node: String,
+    },
+}
+
+impl Directive {
+    /// The version of the rules that an entry must carry for this to be decided by.
+    pub fn engine_version(&self) -> u32 {
+        match self {
+            Self::OpenSession { .. } => 0,
+            Self::RaiseEngine { to } => *to,
+            Self::CloseSession { .. } => 2,
+        }
+    }
 }
 
 /// Where an effect came from, for people and tools; the engine never reads it.

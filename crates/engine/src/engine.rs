@@ -13,10 +13,15 @@ use crate::{
 };
 
 /// The newest version of the rules that this build decides by.
-pub const ENGINE_VERSION: u32 = 1;
+///
+/// | version | what it added |
+/// |---|---|
+/// | 1 | the first |
+/// | 2 | [`Directive::CloseSession`] |
+pub const ENGINE_VERSION: u32 = 2;
 
 /// The version of the rules in a journal that nothing has raised.
-const FIRST_VERSION: u32 = 1;
+pub const FIRST_ENGINE_VERSION: u32 = 1;
 
 /// The state machine: applies entries in log order and decides which effects count.
 ///
@@ -54,7 +59,7 @@ impl<S: State> Engine<S> {
         Self {
             state,
             limits,
-            version: FIRST_VERSION,
+            version: FIRST_ENGINE_VERSION,
             offset: Offset::ZERO,
             time_ms: 0,
             wall: Timestamp::default(),
@@ -200,10 +205,15 @@ impl<S: State> Engine<S> {
         self.sessions.info(id, self.time_ms, &self.limits)
     }
 
+    /// The written names of the nodes that have a session.
+    pub fn nodes(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.sessions.nodes()
+    }
+
     /// Whether the effect counts; if not, the verdict on it. Leaves no trace.
     fn decide(&mut self, effect: &Effect, engine: u32) -> Result<(), Verdict> {
         // Judged by the entry and not by what this build knows, which differs between nodes.
-        if matches!(effect.directive, Some(Directive::RaiseEngine { to }) if to > engine) {
+        if effect.directive.as_ref().is_some_and(|asks| asks.engine_version() > engine) {
             return Err(Verdict::Rejected(Rejection::EngineVersion));
         }
         let by_id = match &effect.directive {
@@ -253,6 +263,7 @@ impl<S: State> Engine<S> {
                 self.sessions.open(node, *nonce, offset);
             }
             Some(Directive::RaiseEngine { to }) => self.version = self.version.max(*to),
+            Some(Directive::CloseSession { node }) => self.sessions.close(node),
             None => {}
         }
         Verdict::Counted { offset }

@@ -31,7 +31,7 @@ mod codec;
 
 pub use checkpoint::RestoreError;
 pub use effect::{Directive, Effect, OutsideKey, RecordWrite, RecordedAnswer, Trail};
-pub use engine::{ApplyError, ENGINE_VERSION, Engine};
+pub use engine::{ApplyError, ENGINE_VERSION, Engine, FIRST_ENGINE_VERSION};
 pub use entry::{DecodeEntryError, Entry, MAX_ENTRY_BYTES, MAX_ENTRY_EFFECTS};
 pub use limits::Limits;
 pub use memory::MemoryState;

@@ -33,7 +33,7 @@ pub(crate) struct Start {
     pub(crate) offset: Offset,
 }
 
-/// The open sessions, one for each node that ever started.
+/// The open sessions, one for each node that ever started and was not closed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sessions {
     open: BTreeMap<SessionId, Session>,
@@ -72,6 +72,19 @@ impl Sessions {
         }
         starts.push_back(Start { nonce, offset });
         self.open.insert(SessionId(offset.0), Session::new(node));
+    }
+
+    /// Closes the session of the node, and forgets its starts.
+    pub(crate) fn close(&mut self, node: &str) {
+        let starts = self.starts.remove(node);
+        if let Some(last) = starts.and_then(|starts| starts.back().copied()) {
+            self.open.remove(&SessionId(last.offset.0));
+        }
+    }
+
+    /// The nodes that have a session, by name.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.starts.keys()
     }
 
     /// Every node by name, with its starts and its session.

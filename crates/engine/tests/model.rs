@@ -99,6 +99,10 @@ fn name(effect: &Effect, verdict: Verdict, before: &Engine<MemoryState>) -> Stri
         (Verdict::Counted { .. }, Some(Directive::RaiseEngine { .. })) => {
             "counted, raising the engine".to_owned()
         }
+        (Verdict::Counted { .. }, Some(Directive::CloseSession { node })) => {
+            let is_known = before.nodes().any(|known| **known == **node);
+            if is_known { "counted, closing a session" } else { "counted, closing none" }.to_owned()
+        }
         (Verdict::Counted { .. }, _) => {
             let session = before.session(effect.id.session);
             let below = session.is_some_and(|session| effect.id.sequence < session.low_water);
@@ -189,6 +193,7 @@ fn random_entries_reach_every_verdict() {
     for expected in [
         "counted",
         "counted, raising the engine",
+        "counted, closing a session",
         "counted, below the mark",
         "duplicate",
         "duplicate, opening",

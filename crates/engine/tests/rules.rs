@@ -365,6 +365,28 @@ fn the_engine_is_raised_only_as_far_as_the_entry_says() {
 }
 
 #[test]
+fn a_session_that_is_closed_is_forgotten_and_another_is_opened() {
+    let mut bench = Bench::open(small());
+    bench.one(opening("b", 7));
+    bench.one(effect(1));
+    let close = |session, sequence, node: &str| Effect {
+        directive: Some(Directive::CloseSession { node: node.to_owned() }),
+        ..of(session, sequence)
+    };
+    assert_eq!(bench.one(close(2, 1, "a")), VERSION, "not by the first rules");
+    let second = |effects| Entry { engine: 2, effects, ..Entry::default() };
+    let verdicts = bench.entry(&second(vec![close(2, 1, "a"), effect(1), effect(2)]));
+    assert_eq!(verdicts, [counted(4), EXPIRED, EXPIRED]);
+    assert_eq!(bench.engine.session(SessionId(1)), None);
+    assert_eq!(bench.engine.nodes().map(|node| &**node).collect::<Vec<_>>(), ["b"]);
+    // Whoever is not there is closed without harm, and a start is not taken for one of long ago.
+    let verdicts = bench.entry(&second(vec![close(2, 2, "a"), opening("a", 1), of(6, 1)]));
+    assert_eq!(verdicts, [counted(5), counted(6), counted(7)]);
+    let restored = Engine::restore(&bench.engine.checkpoint(), small()).expect("our own bytes");
+    assert_eq!(restored.session(SessionId(6)), bench.engine.session(SessionId(6)));
+}
+
+#[test]
 fn there_is_one_hash_for_each_offset() {
     let mut bench = Bench::open(small());
     let mut out = catga_engine::Applied::default();

@@ -25,6 +25,10 @@ pub(crate) struct ClusterStatus {
     members: Vec<Member>,
     /// What an acknowledged command survives.
     durability: Durability,
+    /// The version of the engine's rules in force: newer ones begin once every member goes along with
+    /// them.
+    #[schema(example = 2)]
+    engine_version: u32,
     /// How far the node's journal is, and what it has come to.
     journal: Journal,
     /// By what the node proves to its peers that it is itself, if it does.
@@ -48,6 +52,8 @@ pub(crate) struct Member {
     is_leader: bool,
     /// True if it counts towards a majority; a learner only follows.
     has_vote: bool,
+    /// The newest version of the engine's rules that it goes along with.
+    engine_version: u32,
 }
 
 /// What an acknowledged command survives.
@@ -99,6 +105,7 @@ fn status(node: &Node, draining: bool) -> ClusterStatus {
         status: member.state.to_string(),
         is_leader: member.is_leader,
         has_vote: member.has_vote,
+        engine_version: member.engine_version,
     });
     ClusterStatus {
         node_id: seen.node.to_string(),
@@ -111,6 +118,7 @@ fn status(node: &Node, draining: bool) -> ClusterStatus {
             log: seen.guarantees.log.to_owned(),
             survives: seen.guarantees.survives.to_string(),
         },
+        engine_version: seen.engine.active,
         certificate: seen.certificate.map(|certificate| Certificate {
             expires_in_s: certificate.valid_for.as_secs(),
             refused: certificate.refused,

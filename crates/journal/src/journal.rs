@@ -1,10 +1,11 @@
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use catga_core::{
     Fault, MessageId, Offset, Position, ReadLevel, RecordedEvent, StreamName, StreamSlice,
 };
-use catga_engine::{Effect, Lookup, OutsideKey, RecordHead, Verdict};
+use catga_engine::{Effect, FIRST_ENGINE_VERSION, Lookup, OutsideKey, RecordHead, Verdict};
 use catga_host::BoxFuture;
 
 use crate::{Counted, Guarantees, Leadership, Pending, Watermark};
@@ -116,6 +117,12 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// equal offsets must have equal hashes.
     fn rolling_hash(&self) -> (Offset, u64);
 
+    /// By which rules it decides on this node, and by which it could.
+    fn engine(&self) -> EngineVersions;
+
+    /// The written names of the nodes whose message ids it remembers, as of what is applied here.
+    fn nodes(&self) -> Vec<Arc<str>>;
+
     /// What the state on disk rests on; nothing for a journal in memory.
     fn foundation(&self) -> Foundation {
         Foundation::default()
@@ -123,6 +130,26 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
 
     /// Answers what is pending and lets go of the log.
     fn shutdown(&self) -> BoxFuture<'_, ()>;
+}
+
+/// By which versions of the engine's rules a journal decides on one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineVersions {
+    /// The one in force, as of what is applied here.
+    pub active: u32,
+    /// The newest that this node goes along with.
+    pub supported: u32,
+}
+
+impl EngineVersions {
+    /// The version that every build knows.
+    pub const FIRST: u32 = FIRST_ENGINE_VERSION;
+
+    /// `active` in force, at a node that goes along with `supported`.
+    pub const fn new(active: u32, supported: u32) -> Self {
+        Self { active, supported }
+    }
 }
 
 /// What the state of a journal on disk rests on.

@@ -36,7 +36,7 @@ mod tests;
 
 pub use counted::Counted;
 pub use guarantees::{Guarantees, Survives};
-pub use journal::{Committed, Filter, Foundation, Journal, Page, RecordedOutcome};
+pub use journal::{Committed, EngineVersions, Filter, Foundation, Journal, Page, RecordedOutcome};
 pub use log::{
     AppendError, Applier, Delivered, Leadership, Log, LogIndex, LogSnapshot, PendingSnapshot,
     Refusal, Role,

@@ -85,6 +85,7 @@ impl<L: Log> Replica<L> {
     {
         let opened = disk::open(&host, &options).await?;
         let shared = Arc::new(Shared::new(&host, &options, opened));
+        shared.goes_along(shared.engine_version())?;
         let log = Arc::new(open_log(ReplicaApplier::new(Arc::clone(&shared))).await?);
         let (queue, queued) = mpsc::channel(options.queue_capacity);
         let (stop, stopped) = oneshot::channel();

@@ -3,6 +3,7 @@ mod call;
 mod faults;
 mod own;
 mod reopen;
+mod steward;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,8 @@
 use std::fmt;
 
 use catga_core::{Each, Fault, NodeName, Offset, Position, Quarantined};
-use catga_journal::{Guarantees, Role};
+use catga_engine::FIRST_ENGINE_VERSION;
+use catga_journal::{EngineVersions, Guarantees, Role};
 
 use crate::{CertificateStatus, Node};
 
@@ -45,6 +46,7 @@ impl ClusterView {
                 state: MemberState::Available,
                 is_leader,
                 has_vote: true,
+                engine_version: self.node.0.journal.engine().supported,
             }),
         }
         ClusterStatus {
@@ -55,6 +57,8 @@ impl ClusterView {
             state,
             members,
             guarantees: self.node.0.journal.guarantees(),
+            engine: self.node.0.journal.engine(),
+            sessions: self.node.0.journal.nodes().into_iter().map(NodeName::new).collect(),
             certificate: CertificateStatus::of(&self.node),
         }
     }
@@ -93,6 +97,13 @@ pub struct ClusterStatus {
     pub members: Vec<MemberStatus>,
     /// What an acknowledged effect survives.
     pub guarantees: Guarantees,
+    /// By which version of the engine's rules the node's journal decides, and up to which it goes
+    /// along. While builds differ all decide by the oldest rules; newer ones begin once every member
+    /// goes along with them.
+    pub engine: EngineVersions,
+    /// The nodes whose message ids the journal remembers, by name. Of one that has left it forgets
+    /// them after a while.
+    pub sessions: Vec<NodeName>,
     /// By what the node proves to its peers that it is itself, if it does.
     pub certificate: Option<CertificateStatus>,
 }
@@ -145,18 +156,29 @@ pub struct MemberStatus {
     pub is_leader: bool,
     /// True if it counts towards a majority; a learner only follows.
     pub has_vote: bool,
+    /// The newest version of the engine's rules that it goes along with; see
+    /// [`ClusterStatus::engine`].
+    pub engine_version: u32,
 }
 
 impl MemberStatus {
     /// A member called `name` that has a vote, of which no endpoint is known.
     pub fn new(name: NodeName, state: MemberState, is_leader: bool) -> Self {
-        Self { name, endpoint: None, state, is_leader, has_vote: true }
+        let engine_version = FIRST_ENGINE_VERSION;
+        Self { name, endpoint: None, state, is_leader, has_vote: true, engine_version }
     }
 
     /// The same member without a vote.
     #[must_use]
     pub fn without_vote(mut self) -> Self {
         self.has_vote = false;
+        self
+    }
+
+    /// The same member, which goes along with engine versions up to `version`.
+    #[must_use]
+    pub fn with_engine_version(mut self, version: u32) -> Self {
+        self.engine_version = version;
         self
     }
 

@@ -86,16 +86,24 @@ async fn list(at: &str, client: &mut Client) -> Result<ExitCode, Box<dyn Error>>
     let answer = answer.map_err(|error| format!("{at}: {error}"))?;
     let status: Status = answer.json().ok_or_else(|| refusal(&answer))?;
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["member", "endpoint", "role", "status"]);
+    table
+        .load_style(presets::NOTHING)
+        .set_header(["member", "endpoint", "role", "status", "engine"]);
+    let newer = status.members.iter().any(|member| member.engine_version > status.engine_version);
     for member in status.members {
         let role = match (member.is_leader, member.has_vote) {
             (true, _) => "leader",
             (_, true) => "voter",
             (_, false) => "learner",
         };
-        table.add_row([&*member.id, &member.endpoint.unwrap_or_default(), role, &member.status]);
+        let (endpoint, engine) = (member.endpoint.unwrap_or_default(), member.engine_version);
+        table.add_row([&*member.id, &endpoint, role, &member.status, &engine.to_string()]);
     }
     writeln!(io::stdout(), "{table}")?;
+    if newer {
+        let active = status.engine_version;
+        writeln!(io::stdout(), "all decide by engine version {active}, which every member knows")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

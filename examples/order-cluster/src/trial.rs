@@ -27,6 +27,6 @@ pub use self::error::Error;
 pub use self::findings::{Findings, Wrong};
 pub use self::ledger::{Account, Answered, Ledger, Placed};
 pub use self::plan::{Kill, Moment, Plan, Whom};
-pub use self::rolling::{Rolled, roll};
+pub use self::rolling::{Rolled, roll, upgrade};
 pub use self::run::{Progress, run};
 pub use self::verdict::Verdict;

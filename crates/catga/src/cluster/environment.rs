@@ -27,8 +27,9 @@ impl Cluster {
     }
 
     /// The same cluster, with what the environment says of this node in place of what was said
-    /// before: `NODE_ID`, `PORT`, `BIND`, `DATA_DIR`, `CLUSTER_ADDRESS` and `CLUSTER_SECRET`; and, all
-    /// three or none, `CLUSTER_TLS_CA`, `CLUSTER_TLS_CERT` and `CLUSTER_TLS_KEY`, which are files.
+    /// before: `NODE_ID`, `PORT`, `BIND`, `DATA_DIR`, `CLUSTER_ADDRESS`, `CLUSTER_SECRET` and
+    /// `ENGINE_VERSION_MAX`; and, all three or none, `CLUSTER_TLS_CA`, `CLUSTER_TLS_CERT` and
+    /// `CLUSTER_TLS_KEY`, which are files.
     ///
     /// # Errors
     /// Every variable that cannot be used.
@@ -75,6 +76,14 @@ impl Cluster {
             self = self.secret(secret);
         }
         self = self.with_tls(variable, faults);
+        if let Some(version) = variable("ENGINE_VERSION_MAX") {
+            match version.trim().parse() {
+                Ok(version) => self = self.engine_version_max(version),
+                Err(_) => faults.push(format!(
+                    "the environment variable ENGINE_VERSION_MAX is `{version}`: it must be a number"
+                )),
+            }
+        }
         let mut bad = |name: &str, value: &str, must: &str| {
             faults.push(format!("the environment variable {name} is `{value}`: it must be {must}"));
         };
@@ -208,8 +217,9 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_told_at_once() {
-        let error = read(&[("PORT", "http"), ("BIND", "here")]).expect_err("nothing fits");
-        for wrong in ["CLUSTER_MEMBERS", "PORT", "BIND"] {
+        let variables = &[("PORT", "http"), ("BIND", "here"), ("ENGINE_VERSION_MAX", "new")];
+        let error = read(variables).expect_err("nothing fits");
+        for wrong in ["CLUSTER_MEMBERS", "PORT", "BIND", "ENGINE_VERSION_MAX"] {
             assert!(error.contains(wrong), "{error}");
         }
     }

@@ -69,6 +69,7 @@ impl PeerCalls for ClusterPeers {
                 _ => MemberState::Unreachable,
             };
             let status = MemberStatus::new(member.name, state, member.leads);
+            let status = status.with_engine_version(member.engine_version);
             let status = if member.votes { status } else { status.without_vote() };
             status.with_endpoint(format!("http://{}", member.address))
         });

@@ -34,6 +34,8 @@ pub struct Founding {
     pub store: StoreId,
     /// Where it is reached.
     pub address: String,
+    /// The newest engine version that it went along with then.
+    pub version: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -56,6 +58,8 @@ pub(super) struct FoundingRecord {
     store: Bytes,
     #[prost(string, tag = "4")]
     address: String,
+    #[prost(uint32, tag = "5")]
+    version: u32,
 }
 
 impl Charter {
@@ -77,8 +81,15 @@ impl Charter {
     }
 
     /// The charter of a cluster of one, which this node founded without being told to.
-    pub(crate) fn of_one(cluster: &str, incarnation: u64, me: &Peer, address: &str) -> Self {
-        let founding = Founding { id: me.id, store: me.store, address: address.to_owned() };
+    pub(crate) fn of_one(
+        cluster: &str,
+        incarnation: u64,
+        me: &Peer,
+        address: &str,
+        version: u32,
+    ) -> Self {
+        let address = address.to_owned();
+        let founding = Founding { id: me.id, store: me.store, address, version };
         let members = BTreeMap::from([(me.name.clone(), founding)]);
         Self { cluster: cluster.to_owned(), incarnation, members }
     }
@@ -86,7 +97,8 @@ impl Charter {
     /// The members as Raft knows them.
     pub(crate) fn nodes(&self) -> BTreeMap<NodeId, Node> {
         let node = |(name, member): (&NodeName, &Founding)| {
-            (member.id, Node::new(name.clone(), member.address.clone(), member.store))
+            let node = Node::new(name.clone(), member.address.clone(), member.store);
+            (member.id, node.with_version(member.version))
         };
         self.members.iter().map(node).collect()
     }
@@ -121,6 +133,7 @@ impl Charter {
             id: member.id,
             store: Bytes::copy_from_slice(&member.store.0.to_le_bytes()),
             address: member.address.clone(),
+            version: member.version,
         };
         CharterRecord {
             cluster: self.cluster.clone(),
@@ -134,7 +147,8 @@ impl Charter {
         let mut members = BTreeMap::new();
         for member in &record.members {
             let store = StoreId(u128::from_le_bytes(member.store.as_ref().try_into().ok()?));
-            let founding = Founding { id: member.id, store, address: member.address.clone() };
+            let (id, address, version) = (member.id, member.address.clone(), member.version);
+            let founding = Founding { id, store, address, version };
             let name = NodeName::new(member.name.clone());
             if members.insert(name, founding).is_some() {
                 return None;

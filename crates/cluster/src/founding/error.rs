@@ -66,6 +66,19 @@ pub enum FoundingError {
         /// This node's name.
         name: NodeName,
     },
+    /// The journal needs newer rules than this node goes along with.
+    #[error(
+        "the cluster decides by version {needs} of the engine's rules, and node {name} goes along with \
+         {known} at most: start it with a newer build, or with a higher `engine_version_max`"
+    )]
+    TooOld {
+        /// This node's name.
+        name: NodeName,
+        /// The newest version that it goes along with.
+        known: u32,
+        /// The version that is in force.
+        needs: u32,
+    },
     /// The data directory belongs to another cluster.
     #[error(
         "the data directory belongs to cluster `{found}`, and this is a node of `{expected}`: give \

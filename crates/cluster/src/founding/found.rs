@@ -98,9 +98,9 @@ async fn agree(
             let (theirs, ours) = (said.members, founder.members().to_vec());
             return Err(FoundingError::Disagree { name: peer.name, theirs, ours });
         }
-        add(&mut members, &peer, &address)?;
+        add(&mut members, &peer, &address, said.version)?;
     }
-    add(&mut members, founder.me(), own)?;
+    add(&mut members, founder.me(), own, founder.version())?;
     if !missing.is_empty() || members.keys().next() != Some(&founder.me().name) {
         return Ok(None);
     }
@@ -114,8 +114,10 @@ fn add(
     members: &mut BTreeMap<NodeName, Founding>,
     peer: &Peer,
     address: &str,
+    version: u32,
 ) -> Result<(), FoundingError> {
-    let founding = Founding { id: peer.id, store: peer.store, address: address.to_owned() };
+    let (id, store, address) = (peer.id, peer.store, address.to_owned());
+    let founding = Founding { id, store, address, version };
     match members.insert(peer.name.clone(), founding) {
         None => Ok(()),
         Some(_) => Err(FoundingError::SameName { name: peer.name.clone() }),

@@ -21,6 +21,8 @@ struct Inner {
     cluster: String,
     /// All of them, in order.
     members: Vec<String>,
+    /// The newest engine version that it goes along with.
+    version: u32,
     files: Arc<dyn Files>,
     path: PathBuf,
     /// What is durable here. Locked for a look.
@@ -43,6 +45,7 @@ impl Founder {
         me: Peer,
         cluster: String,
         mut members: Vec<String>,
+        version: u32,
     ) -> Result<Self, FoundingError> {
         members.sort();
         members.dedup();
@@ -53,6 +56,7 @@ impl Founder {
             me,
             cluster,
             members,
+            version,
             files,
             path,
             charter: Mutex::default(),
@@ -74,6 +78,11 @@ impl Founder {
         &self.0.cluster
     }
 
+    /// The newest engine version that it goes along with.
+    pub(super) fn version(&self) -> u32 {
+        self.0.version
+    }
+
     pub(crate) fn members(&self) -> &[String] {
         &self.0.members
     }
@@ -85,7 +94,8 @@ impl Founder {
 
     /// What it says of itself.
     pub(super) fn introduction(&self) -> Introduction {
-        Introduction { members: self.0.members.clone(), charter: self.charter() }
+        let (members, version) = (self.0.members.clone(), self.0.version);
+        Introduction { members, charter: self.charter(), version }
     }
 
     /// Changes when a charter was written.

@@ -10,6 +10,8 @@ pub(super) struct Introduction {
     pub(super) members: Vec<String>,
     /// What it has, if it is not new.
     pub(super) charter: Option<Charter>,
+    /// The newest engine version that it goes along with; 0 from a build that did not say so.
+    pub(super) version: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -18,22 +20,26 @@ struct IntroductionRecord {
     members: Vec<String>,
     #[prost(message, optional, tag = "2")]
     charter: Option<CharterRecord>,
+    #[prost(uint32, tag = "3")]
+    version: u32,
 }
 
 impl Introduction {
     pub(super) fn encode(&self) -> Bytes {
         let charter = self.charter.as_ref().map(Charter::record);
-        let record = IntroductionRecord { members: self.members.clone(), charter };
+        let (members, version) = (self.members.clone(), self.version);
+        let record = IntroductionRecord { members, charter, version };
         wire::message(Kind::Introduction, &record)
     }
 
     pub(super) fn read(message: Bytes) -> Result<Self, WireError> {
-        let IntroductionRecord { members, charter } = wire::record(Kind::Introduction, message)?;
+        let record: IntroductionRecord = wire::record(Kind::Introduction, message)?;
+        let IntroductionRecord { members, charter, version } = record;
         let charter = charter.map(|record| {
             let none = WireError::Malformed(Kind::Introduction, "its charter");
             Charter::of(&record).ok_or(none)
         });
-        Ok(Self { members, charter: charter.transpose()? })
+        Ok(Self { members, charter: charter.transpose()?, version })
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Saying {
     pub(super) incarnation: u64,
     /// Its log says who belongs to the cluster: it has been a member.
     pub(super) belonged: bool,
+    /// The newest engine version that it goes along with; 0 from a build that did not say so.
+    pub(super) version: u32,
 }
 
 /// What has come of a request to join.
@@ -40,6 +42,8 @@ pub(super) enum JoinAnswer {
     Removed,
     /// Its data is of another life of the journal.
     Foreign,
+    /// The journal needs version `needs` of the engine's rules, which it does not know.
+    TooOld { needs: u32 },
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -50,11 +54,13 @@ struct JoinRecord {
     incarnation: u64,
     #[prost(bool, tag = "3")]
     belonged: bool,
+    #[prost(uint32, tag = "4")]
+    version: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct AnswerRecord {
-    #[prost(oneof = "Outcome", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "Outcome", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     outcome: Option<Outcome>,
 }
 
@@ -76,6 +82,8 @@ enum Outcome {
     Removed(Nothing),
     #[prost(message, tag = "8")]
     Foreign(Nothing),
+    #[prost(uint32, tag = "9")]
+    TooOld(u32),
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -91,17 +99,18 @@ struct Progress {
 
 /// Asks to be a member.
 pub(super) fn join(saying: &Saying) -> Bytes {
-    let Saying { address, incarnation, belonged } = saying.clone();
-    wire::message(Kind::Join, &JoinRecord { address, incarnation, belonged })
+    let Saying { address, incarnation, belonged, version } = saying.clone();
+    wire::message(Kind::Join, &JoinRecord { address, incarnation, belonged, version })
 }
 
 /// What the one who joins says of itself.
 pub(super) fn read_join(message: Bytes) -> Result<Saying, WireError> {
-    let JoinRecord { address, incarnation, belonged } = wire::record(Kind::Join, message)?;
+    let record: JoinRecord = wire::record(Kind::Join, message)?;
+    let JoinRecord { address, incarnation, belonged, version } = record;
     if address.is_empty() || address.chars().any(char::is_control) {
         return Err(WireError::Malformed(Kind::Join, "its address"));
     }
-    Ok(Saying { address, incarnation, belonged })
+    Ok(Saying { address, incarnation, belonged, version })
 }
 
 impl JoinAnswer {
@@ -115,6 +124,7 @@ impl JoinAnswer {
             Self::LostItsData => Outcome::LostItsData(Nothing {}),
             Self::Removed => Outcome::Removed(Nothing {}),
             Self::Foreign => Outcome::Foreign(Nothing {}),
+            Self::TooOld { needs } => Outcome::TooOld(needs),
         };
         wire::message(Kind::JoinAnswer, &AnswerRecord { outcome: Some(outcome) })
     }
@@ -130,6 +140,7 @@ impl JoinAnswer {
             Some(Outcome::LostItsData(_)) => Ok(Self::LostItsData),
             Some(Outcome::Removed(_)) => Ok(Self::Removed),
             Some(Outcome::Foreign(_)) => Ok(Self::Foreign),
+            Some(Outcome::TooOld(needs)) => Ok(Self::TooOld { needs }),
             None => Err(WireError::Malformed(Kind::JoinAnswer, "its outcome")),
         }
     }

@@ -273,6 +273,7 @@ fn directive(field: &Field<'_>) -> Result<Directive> {
         match field.number {
             OPEN_SESSION => directive = Some(open_session(&field)?),
             RAISE_ENGINE => directive = Some(Directive::RaiseEngine { to: field.number_32()? }),
+            CLOSE_SESSION => directive = Some(close_session(&field)?),
             _ => {}
         }
     }
@@ -291,6 +292,17 @@ fn open_session(field: &Field<'_>) -> Result<Directive> {
         }
     }
     Ok(Directive::OpenSession { node, nonce })
+}
+
+fn close_session(field: &Field<'_>) -> Result<Directive> {
+    let mut node = String::new();
+    let mut fields = field.fields()?;
+    while let Some(field) = fields.next()? {
+        if field.number == layout::close_session::NODE {
+            node = field.text("node")?.to_owned();
+        }
+    }
+    Ok(Directive::CloseSession { node })
 }
 
 fn trail(field: &Field<'_>) -> Result<Trail> {

@@ -152,13 +152,16 @@ fn written_by(stream: &str, attempt: AttemptId, out: &mut MessageWriter) {
 }
 
 fn directive(directive: &Directive, out: &mut MessageWriter) {
-    use layout::{directive::*, open_session};
+    use layout::{close_session, directive::*, open_session};
     match directive {
         Directive::OpenSession { node, nonce } => out.nested(OPEN_SESSION, |out| {
             out.bytes(open_session::NODE, node.as_bytes());
             out.number(open_session::NONCE, *nonce);
         }),
         Directive::RaiseEngine { to } => out.present(RAISE_ENGINE, u64::from(*to)),
+        Directive::CloseSession { node } => out.nested(CLOSE_SESSION, |out| {
+            out.bytes(close_session::NODE, node.as_bytes());
+        }),
     }
 }
 

@@ -83,11 +83,16 @@ pub(super) mod written_by {
 pub(super) mod directive {
     pub(crate) const OPEN_SESSION: u32 = 1;
     pub(crate) const RAISE_ENGINE: u32 = 2;
+    pub(crate) const CLOSE_SESSION: u32 = 3;
 }
 
 pub(super) mod open_session {
     pub(crate) const NODE: u32 = 1;
     pub(crate) const NONCE: u32 = 2;
+}
+
+pub(super) mod close_session {
+    pub(crate) const NODE: u32 = 1;
 }
 
 pub(super) mod trail {

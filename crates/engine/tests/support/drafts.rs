@@ -57,6 +57,8 @@ enum Who {
     Start(usize, u64, bool),
     /// A command of the node that raises the engine.
     Raise(usize, u32),
+    /// A node, and the one whose session is closed.
+    Close(usize, usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +93,7 @@ pub(crate) fn steps(max: usize) -> impl Strategy<Value = Vec<Step>> {
 
 fn step() -> impl Strategy<Value = Step> {
     let elapsed = prop_oneof![6 => 0..8u64, 2 => 8..80u64, 1 => Just(u64::MAX / 4)];
-    (0..2u32, elapsed, 0..50u64, vec(draft(), 0..5), prop::bool::weighted(0.3)).prop_map(
+    (0..3u32, elapsed, 0..50u64, vec(draft(), 0..5), prop::bool::weighted(0.3)).prop_map(
         |(engine, elapsed_ms, wall_ms, effects, restored)| Step {
             engine,
             elapsed_ms,
@@ -128,6 +130,7 @@ fn draft() -> impl Strategy<Value = Draft> {
         2 => (0..3usize, 0..4u64, prop::bool::weighted(0.1))
             .prop_map(|(node, nonce, wrong)| Who::Start(node, nonce, wrong)),
         1 => (0..3usize, 0..4u32).prop_map(|(node, to)| Who::Raise(node, to)),
+        1 => (0..3usize, 0..3usize).prop_map(|(node, of)| Who::Close(node, of)),
     ];
     let identity = (who, 0..9u64, 1..3u64, 1..3u64, option::weighted(0.3, 0..4usize));
     let settled = prop_oneof![3 => Just(0u64), 2 => 1..5u64];
@@ -192,6 +195,10 @@ impl Draft {
             Who::Raise(at, to) => {
                 let session = model.session_of(NODES[at]).unwrap_or(0);
                 (session, Some(Directive::RaiseEngine { to }))
+            }
+            Who::Close(at, of) => {
+                let session = model.session_of(NODES[at]).unwrap_or(0);
+                (session, Some(Directive::CloseSession { node: node(of) }))
             }
         };
         let mark = model.mark(SessionId(session)).0;

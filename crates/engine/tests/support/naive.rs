@@ -46,9 +46,12 @@ impl Naive {
     }
 
     fn verdict(&self, effect: &Effect, engine: u32) -> Verdict {
-        if let Some(Directive::RaiseEngine { to }) = effect.directive
-            && to > engine
-        {
+        let needed = match effect.directive {
+            Some(Directive::RaiseEngine { to }) => to,
+            Some(Directive::CloseSession { .. }) => 2,
+            _ => 0,
+        };
+        if needed > engine {
             return Verdict::Rejected(Rejection::EngineVersion);
         }
         let mut known = match &effect.directive {
@@ -152,9 +155,16 @@ impl Naive {
         self.openings(node).last().map(|(offset, _)| offset)
     }
 
+    /// Those since the node's session was closed last.
     fn openings(&self, of: &str) -> impl Iterator<Item = (u64, u64)> {
+        let closings = self.numbered().filter(|(_, counted)| {
+            matches!(&counted.effect.directive, Some(Directive::CloseSession { node }) if node == of)
+        });
+        let closed = closings.map(|(offset, _)| offset).last().unwrap_or_default();
         self.numbered().filter_map(move |(offset, counted)| match &counted.effect.directive {
-            Some(Directive::OpenSession { node, nonce }) if node == of => Some((offset, *nonce)),
+            Some(Directive::OpenSession { node, nonce }) if node == of && offset > closed => {
+                Some((offset, *nonce))
+            }
             _ => None,
         })
     }

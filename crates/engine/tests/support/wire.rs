@@ -168,7 +168,7 @@ pub(crate) struct WrittenBy {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Directive {
-    #[prost(oneof = "DirectiveKind", tags = "1, 2")]
+    #[prost(oneof = "DirectiveKind", tags = "1, 2, 3")]
     pub(crate) kind: Option<DirectiveKind>,
 }
 
@@ -178,6 +178,14 @@ pub(crate) enum DirectiveKind {
     OpenSession(OpenSession),
     #[prost(uint32, tag = "2")]
     RaiseEngine(u32),
+    #[prost(message, tag = "3")]
+    CloseSession(CloseSession),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct CloseSession {
+    #[prost(string, tag = "1")]
+    pub(crate) node: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -311,13 +319,16 @@ fn condition(condition: &catga_core::Condition) -> Condition {
 }
 
 fn directive(directive: &catga_engine::Directive) -> Directive {
-    use catga_engine::Directive::{OpenSession, RaiseEngine};
+    use catga_engine::Directive::{CloseSession, OpenSession, RaiseEngine};
     let kind = match directive {
         OpenSession { node, nonce } => {
             let (node, nonce) = (node.clone(), *nonce);
             DirectiveKind::OpenSession(self::OpenSession { node, nonce })
         }
         RaiseEngine { to } => DirectiveKind::RaiseEngine(*to),
+        CloseSession { node } => {
+            DirectiveKind::CloseSession(self::CloseSession { node: node.clone() })
+        }
     };
     Directive { kind: Some(kind) }
 }

@@ -69,6 +69,7 @@ impl ReplicaApplier {
             self.outcome = Applied::default();
             return Ok(state.engine.offset());
         }
+        self.shared.goes_along(entry.engine)?;
         state.engine.state_mut().fetch(&entry).map_err(storage_fault)?;
         let decided = state.engine.apply(&entry, &delivered.entry, &mut self.outcome);
         decided.map_err(|error| {
@@ -164,6 +165,7 @@ impl ReplicaApplier {
         // Built before anything is touched: if it is damaged, the state is as before.
         let limits = self.shared.read(|state| state.engine.limits())?;
         let (engine, history) = snapshot::read(&snapshot.data, limits, self.shared.incarnation)?;
+        self.shared.goes_along(engine.version())?;
         let offset = engine.offset();
         let have = self.shared.read(|state| state.engine.offset())?;
         if offset < have {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use catga_core::{Fault, Offset};
-use catga_engine::{Directive, ENGINE_VERSION, Effect, Entry, MAX_ENTRY_BYTES, RecordedAnswer};
+use catga_engine::{Directive, Effect, Entry, MAX_ENTRY_BYTES, RecordedAnswer};
 use catga_host::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
@@ -209,7 +209,7 @@ impl<L: Log> Batcher<L> {
         };
         let mut answers = Vec::with_capacity(count);
         for Queued { mut effect, answer } in self.waiting.drain(..count) {
-            entry.engine = entry.engine.max(engine_needed(&effect));
+            entry.engine = entry.engine.max(raised_to(&effect, self.options.engine_version_max));
             if Planted::ConditionsDropped.is_here() {
                 effect.conditions.clear();
             }
@@ -263,10 +263,10 @@ impl<L: Log> Batcher<L> {
     }
 }
 
-/// The rules that an effect needs its entry to be decided by, where this build knows them.
-fn engine_needed(effect: &Effect) -> u32 {
+/// The rules to which an effect raises those of its entry, where this node goes along with them.
+fn raised_to(effect: &Effect, supported: u32) -> u32 {
     match effect.directive {
-        Some(Directive::RaiseEngine { to }) if to <= ENGINE_VERSION => to,
+        Some(Directive::RaiseEngine { to }) if to <= supported => to,
         _ => 0,
     }
 }

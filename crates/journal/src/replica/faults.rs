@@ -36,6 +36,15 @@ pub(super) fn too_large(limit: usize) -> Fault {
 }
 
 #[cold]
+pub(super) fn newer_engine(version: u32, most: u32) -> Fault {
+    let message = format!(
+        "the journal needs version {version} of the engine's rules, and this node goes along with \
+         {most} at most: start it with a newer build, or with a higher `engine_version_max`"
+    );
+    Fault::new(FaultCode::Unreadable, message)
+}
+
+#[cold]
 pub(super) fn shutting_down() -> Fault {
     let message = "the journal is stopping and takes no more effects";
     Fault::new(FaultCode::ShuttingDown, message)

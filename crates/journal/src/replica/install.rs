@@ -29,6 +29,7 @@ pub(super) async fn install(shared: &Arc<Shared>, snapshot: &LogSnapshot) -> Res
         let message = format!("cannot read the engine of a snapshot: {error}");
         Fault::new(FaultCode::Unreadable, message)
     })?;
+    shared.goes_along(restored.version())?;
     if restored.offset() != manifest.offset() {
         return Err(unreadable("its engine counted more or less than its history has"));
     }

@@ -2,7 +2,7 @@ use catga_core::{Fault, MessageId, Offset, Position, ReadLevel, StreamName, Stre
 use catga_engine::{Effect, Lookup, OutsideKey, RecordHead};
 use catga_host::{BoxFuture, timeout};
 use std::future::ready;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
@@ -11,8 +11,8 @@ use super::batcher::Queued;
 use super::disk::Disk;
 use super::{Replica, faults, reading};
 use crate::{
-    Counted, Filter, Foundation, Guarantees, Journal, Leadership, Log, Page, Pending,
-    RecordedOutcome, Watermark,
+    Counted, EngineVersions, Filter, Foundation, Guarantees, Journal, Leadership, Log, Page,
+    Pending, RecordedOutcome, Watermark,
 };
 
 impl<L: Log> Journal for Replica<L> {
@@ -124,6 +124,16 @@ impl<L: Log> Journal for Replica<L> {
     fn rolling_hash(&self) -> (Offset, u64) {
         let hash = self.shared.read(|state| (state.engine.offset(), state.engine.hash()));
         hash.unwrap_or_default()
+    }
+
+    fn engine(&self) -> EngineVersions {
+        EngineVersions::new(self.shared.engine_version(), self.shared.engine_version_max)
+    }
+
+    /// None for a replica that stopped in the middle of an entry.
+    fn nodes(&self) -> Vec<Arc<str>> {
+        let nodes = self.shared.read(|state| state.engine.nodes().cloned().collect());
+        nodes.unwrap_or_default()
     }
 
     fn foundation(&self) -> Foundation {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catga_core::NodeName;
-use catga_engine::Limits;
+use catga_engine::{ENGINE_VERSION, Limits};
 use catga_host::Files;
 
 use crate::archive::ArchiveOptions;
@@ -19,6 +19,9 @@ pub struct ReplicaOptions {
     pub incarnation: Option<u64>,
     /// How much the engine remembers; the same on every node of the journal.
     pub limits: Limits,
+    /// The newest version of the engine's rules that this node goes along with. With a lower one
+    /// than it knows it is as a build that knows no newer one.
+    pub engine_version_max: u32,
     /// How many commits wait for the log at most.
     pub queue_capacity: usize,
     /// How long a commit waits for room in the queue; then it is refused.
@@ -115,6 +118,7 @@ impl ReplicaOptions {
             node,
             incarnation: None,
             limits: Limits::default(),
+            engine_version_max: ENGINE_VERSION,
             // A third of a second of commands at full speed: more would only add to latency.
             queue_capacity: 8192,
             queue_wait: Duration::from_secs(1),

@@ -34,6 +34,8 @@ pub(super) struct Shared {
     state: RwLock<State>,
     /// The engine's version, for the batcher, which needs nothing else of the state.
     engine_version: AtomicU32,
+    /// The newest that this node goes along with.
+    pub(super) engine_version_max: u32,
     /// Where checkpoints go; none for a replica in memory.
     pub(super) disk: Option<Disk>,
     /// Why the replica stopped; set before anybody can read what was left half done.
@@ -87,6 +89,7 @@ impl Shared {
             leaderships: Watermark::default(),
             clock: Clock::new(Arc::clone(host)),
             engine_version: AtomicU32::new(state.engine.version()),
+            engine_version_max: options.engine_version_max,
             state: RwLock::new(state),
             disk,
             failure: SetOnce::new(),
@@ -120,6 +123,15 @@ impl Shared {
 
     pub(super) fn set_engine_version(&self, version: u32) {
         self.engine_version.store(version, Ordering::Relaxed);
+    }
+
+    /// Whether this node goes along with something of engine version `version`.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(super) fn goes_along(&self, version: u32) -> Result<(), Fault> {
+        let most = self.engine_version_max;
+        if version <= most { Ok(()) } else { Err(faults::newer_engine(version, most)) }
     }
 
     /// # Errors

@@ -123,6 +123,10 @@ impl Assembly {
         let now = journal.applied().get();
         let session = host.spawn("session", Box::pin(committer.clone().keep_open()));
         let mut tasks = vec![deadlines, session];
+        if committer.peers.is_some() {
+            let steward = committer.clone().look_after_engine();
+            tasks.push(host.spawn("steward", Box::pin(steward)));
+        }
         for projector in self.wiring.projectors.clone() {
             tasks.push(
                 host.spawn("projection", Box::pin(projector.run(host.clone(), journal.clone()))),

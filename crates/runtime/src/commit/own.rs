@@ -1,11 +1,11 @@
 use catga_core::{Condition, Context, Fault, MessageId, NewEvent, Outcome, Timestamp};
-use catga_engine::{Effect, RecordWrite, Rejection, Trail, Verdict};
+use catga_engine::{Directive, Effect, RecordWrite, Rejection, Trail, Verdict};
 
 use super::faults::in_doubt;
 use super::{Committer, Ticket};
 
 /// What an effect holds that this node decides by itself, and no caller waits for: what a delivery
-/// records, and the moves of a cursor.
+/// records, the moves of a cursor, and what is asked of the engine.
 #[derive(Debug)]
 pub(crate) struct OwnParts<'a> {
     pub(crate) at: Timestamp,
@@ -13,6 +13,7 @@ pub(crate) struct OwnParts<'a> {
     pub(crate) events: Vec<NewEvent>,
     pub(crate) records: Vec<RecordWrite>,
     pub(crate) conditions: Vec<Condition>,
+    pub(crate) directive: Option<Directive>,
 }
 
 impl Committer {
@@ -26,7 +27,7 @@ impl Committer {
         &self,
         parts: OwnParts<'_>,
     ) -> (MessageId, Result<Verdict, Fault>) {
-        let OwnParts { at, context, events, records, conditions } = parts;
+        let OwnParts { at, context, events, records, conditions, directive } = parts;
         let id = self.session.mint();
         let mut ticket = Ticket { committer: self, id, is_ours: true, in_doubt: true };
         let mut effect = Effect::new(id, self.next_attempt(id));
@@ -34,6 +35,7 @@ impl Committer {
         (effect.low_water, effect.kept) = (marks.low_water, marks.kept);
         (effect.at, effect.events) = (at, events);
         (effect.records, effect.conditions) = (records, conditions);
+        effect.directive = directive;
         effect.trail = Trail {
             correlation: context.correlation.clone(),
             causation: context.causation,

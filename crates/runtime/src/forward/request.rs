@@ -170,8 +170,8 @@ fn read_effect(entry: &Bytes) -> Result<Effect, ReadRequestError> {
     let opens = match &effect.directive {
         None => false,
         Some(Directive::OpenSession { .. }) => true,
-        Some(Directive::RaiseEngine { .. }) => {
-            return Err(malformed("only the leader itself raises the engine"));
+        Some(Directive::RaiseEngine { .. } | Directive::CloseSession { .. }) => {
+            return Err(malformed("only the leader itself asks that of the engine"));
         }
     };
     let decided = !effect.conditions.is_empty() || !effect.records.is_empty();

@@ -107,6 +107,7 @@ impl Stint<'_> {
                 events: staged.events,
                 records: Vec::new(),
                 conditions: staged.conditions,
+                directive: None,
             };
             match self.commit(parts, next.clone()).await? {
                 None => return Ok(Ok(())),

@@ -44,6 +44,7 @@ impl Stint<'_> {
             events: Vec::new(),
             records: Vec::new(),
             conditions: Vec::new(),
+            directive: None,
         };
         match self.commit(parts, self.progress.clone()).await? {
             None => Ok(()),

@@ -3,7 +3,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,6 +81,11 @@ impl Server {
     /// How it is started.
     pub fn options(&self) -> &ServerOptions {
         &self.options
+    }
+
+    /// Has the next process be one of another program.
+    pub fn replace(&mut self, program: impl Into<PathBuf>) {
+        self.options.program = program.into();
     }
 
     /// Starts the process, and does not wait until it is ready. One that runs is killed first.

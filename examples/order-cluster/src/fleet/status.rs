@@ -21,6 +21,8 @@ pub struct Status {
     pub leader_id: Option<String>,
     /// The latest term that it knows.
     pub term: u64,
+    /// By which version of the engine's rules it decides.
+    pub engine_version: u32,
     /// All members, the node itself included.
     pub members: Vec<MemberStatus>,
     /// How far its journal is.
@@ -53,6 +55,8 @@ pub struct MemberStatus {
     pub is_leader: bool,
     /// True if it has a vote.
     pub has_vote: bool,
+    /// The newest version of the engine's rules that it goes along with.
+    pub engine_version: u32,
 }
 
 /// What a node has applied: at the same position all have the same hash.

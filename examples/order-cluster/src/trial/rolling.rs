@@ -1,5 +1,6 @@
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::ledger::create;
 use crate::client::{Answer, Client, NoAnswer};
-use crate::fleet::{ServerError, Servers};
+use crate::fleet::{Server, ServerError, Servers};
 
 /// How long clients are at work before the first restart, and between two.
 const BETWEEN: Duration = Duration::from_millis(500);
@@ -61,6 +62,31 @@ pub async fn roll(
     clients: usize,
     rounds: usize,
 ) -> Result<Rolled, ServerError> {
+    restart(servers, clients, rounds, |_| {}).await
+}
+
+/// Has each of `servers` in order be one of `program` from its next start on, while `clients` place
+/// orders as for [`roll`].
+///
+/// # Errors
+/// As for [`roll`].
+///
+/// # Cancel safety
+/// As for [`roll`].
+pub async fn upgrade(
+    servers: &mut Servers,
+    clients: usize,
+    program: &Path,
+) -> Result<Rolled, ServerError> {
+    restart(servers, clients, 1, |server| server.replace(program)).await
+}
+
+async fn restart(
+    servers: &mut Servers,
+    clients: usize,
+    rounds: usize,
+    prepare: impl Fn(&mut Server),
+) -> Result<Rolled, ServerError> {
     let all = servers.addresses();
     let shared = Arc::new(Shared::default());
     let mut at_work = JoinSet::new();
@@ -74,6 +100,7 @@ pub async fn roll(
             tokio::time::sleep(BETWEEN).await;
             let server = servers.one(number);
             server.stop().await?;
+            prepare(server);
             server.spawn()?;
             server.until_ready().await?;
             restarts += 1;
