@@ -112,6 +112,49 @@ fn a_majority_without_room_refuses_commands_until_one_of_them_has() {
 }
 
 #[test]
+fn a_leader_without_room_has_one_lead_that_has_it() {
+    for seed in 1..=3 {
+        catga_testkit::run(seed, async |test| {
+            let machines = Machines::new(&test, seed, 3);
+            let nodes = started(&machines).await;
+            let (leader, [other, _]) = roles(&nodes);
+            fill(&machines, leader);
+            let mut placed = 0;
+            while nodes[other].send(CreateOrder::for_customer("alice")).await.is_ok() {
+                placed += 1;
+            }
+            machines.until("another leads", || !nodes[leader].cluster().status().is_leader).await;
+            for node in &nodes {
+                order(node, "alice").await;
+            }
+            expect_running(&nodes);
+            assert_eq!(count(&nodes[other], "alice").await, placed + 3);
+            free(&machines, leader);
+            assert_eq!(count(&nodes[leader], "alice").await, placed + 3);
+        });
+    }
+}
+
+#[test]
+fn nobody_takes_turns_where_nobody_has_room() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 3);
+        let nodes = started(&machines).await;
+        (0..3).for_each(|number| fill(&machines, number));
+        while nodes[0].send(CreateOrder::for_customer("alice")).await.is_ok() {}
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let term = nodes[0].cluster().status().term;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(nodes[0].cluster().status().term, term);
+        expect_running(&nodes);
+        (0..3).for_each(|number| free(&machines, number));
+        let has_room = || nodes.iter().all(|node| node.health().degraded.is_empty());
+        machines.until("there is room", has_room).await;
+        order(&nodes[1], "alice").await;
+    });
+}
+
+#[test]
 fn a_node_without_room_ends_when_it_is_told_to() {
     catga_testkit::run(1, async |test| {
         let machines = Machines::new(&test, 1, 3);

@@ -13,16 +13,22 @@ use tokio::sync::watch;
 
 use crate::changing::Changing;
 use crate::joining::Petition;
+use crate::room::Room;
 use crate::{Address, Raft, Rt};
 
 /// How often a node asks.
 const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often in a row a leader finds its own disk full before it has another one lead: by then each of
+/// the others has said whether it has room.
+const FULL_LOOKS: u32 = 3;
 
 /// Looks after the place of one node in its cluster.
 pub(crate) struct Belonging {
     pub(crate) raft: Raft,
     pub(crate) petition: Petition,
     pub(crate) changing: Changing,
+    pub(crate) room: Room,
     /// Told why the node is a member no more.
     pub(crate) dismissed: watch::Sender<Option<Fault>>,
 }
@@ -31,6 +37,7 @@ impl Belonging {
     /// Goes on until the node stops or the cluster will not have it any more.
     pub(crate) async fn watch(mut self) {
         let mut linked = BTreeSet::new();
+        let mut full = 0;
         let mut metrics = self.raft.server_metrics();
         loop {
             let pause = Rt::sleep(ASK_EVERY);
@@ -46,8 +53,15 @@ impl Belonging {
             let state = metrics.borrow_watched().state;
             match state {
                 ServerState::Shutdown => return,
-                ServerState::Leader => self.changing.finish().await,
-                _ => {}
+                ServerState::Leader => {
+                    self.changing.finish().await;
+                    full = if self.room.is_full() { full + 1 } else { 0 };
+                    if full == FULL_LOOKS {
+                        self.changing.step_aside(&self.room.lacking).await;
+                        full = 0;
+                    }
+                }
+                _ => full = 0,
             }
             if let Err(error) = self.petition.ask().await {
                 tracing::error!(%error, "this node is not wanted");

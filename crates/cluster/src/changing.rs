@@ -23,6 +23,7 @@ use openraft::metrics::RaftMetrics;
 use self::messages::Stepped;
 use crate::hand_over::{HandOver, is_reachable};
 use crate::joining::{lag, leader_elsewhere};
+use crate::lacking::Lacking;
 use crate::{CallError, NodeId, Peer, Peers, Raft, RaftLog, Serve, Topic, TypeConfig};
 
 /// How long the leader may take for one step.
@@ -193,7 +194,7 @@ impl Changing {
                 let why = format!("{name} has no vote, so it cannot lead: promote it first");
                 return Stepped::Refused { why };
             }
-            Change::Lead(_) => return self.hand_over(Some(id)).await,
+            Change::Lead(_) => return self.hand_over(|other| other == id).await,
             Change::Remove(_) if !votes => {
                 (ChangeMembers::RemoveNodes(BTreeSet::from([id])), false)
             }
@@ -202,7 +203,7 @@ impl Changing {
                     return Stepped::Refused { why };
                 }
                 if id == metrics.id {
-                    return self.hand_over(None).await;
+                    return self.hand_over(|_| true).await;
                 }
                 (ChangeMembers::RemoveVoters(BTreeSet::from([id])), false)
             }
@@ -241,13 +242,23 @@ impl Changing {
         })
     }
 
-    /// Has another voter lead, that numbered `to` if there is such a wish.
-    async fn hand_over(&self, to: Option<NodeId>) -> Stepped {
-        let hand_over =
-            HandOver { raft: &self.raft, peers: &*self.peers, within: self.lead_within };
-        match hand_over.to(to).await {
+    /// Has another voter lead that is `wanted`.
+    async fn hand_over(&self, wanted: impl Fn(NodeId) -> bool) -> Stepped {
+        match self.handing_over().to(wanted).await {
             Ok(handed) => Stepped::Again { why: format!("leadership was handed over: {handed:?}") },
             Err(fault) => Stepped::Again { why: fault.to_string() },
+        }
+    }
+
+    fn handing_over(&self) -> HandOver<'_> {
+        HandOver { raft: &self.raft, peers: &*self.peers, within: self.lead_within }
+    }
+
+    /// Has a voter lead whose disk has room, if there is one: this node's has none.
+    pub(crate) async fn step_aside(&self, lacking: &Lacking) {
+        match self.handing_over().to(|id| !lacking.has(id)).await {
+            Ok(handed) => tracing::warn!(?handed, "the disk of this leader is full"),
+            Err(fault) => tracing::debug!(%fault, "nobody has room"),
         }
     }
 

@@ -33,7 +33,7 @@ impl RaftLog {
     /// Dropping the future leaves open who leads.
     pub async fn hand_over(&self) -> Result<HandedOver, Fault> {
         let within = self.options.answer_timeout;
-        HandOver { raft: &self.raft, peers: &*self.peers, within }.to(None).await
+        HandOver { raft: &self.raft, peers: &*self.peers, within }.to(|_| true).await
     }
 }
 
@@ -46,9 +46,9 @@ pub(crate) struct HandOver<'a> {
 }
 
 impl HandOver<'_> {
-    /// Has the voter numbered `wanted` lead, or the one that holds most of the log. See
+    /// Has the voter lead that holds most of the log, of those that are `wanted`. See
     /// [`RaftLog::hand_over`].
-    pub(crate) async fn to(&self, wanted: Option<NodeId>) -> Result<HandedOver, Fault> {
+    pub(crate) async fn to(&self, wanted: impl Fn(NodeId) -> bool) -> Result<HandedOver, Fault> {
         let chosen = {
             let metrics = self.raft.metrics();
             let metrics = metrics.borrow_watched();
@@ -81,11 +81,11 @@ impl HandOver<'_> {
     fn best_voter(
         &self,
         metrics: &RaftMetrics<TypeConfig>,
-        wanted: Option<NodeId>,
+        wanted: impl Fn(NodeId) -> bool,
     ) -> Option<(LogId, NodeId)> {
         let members = &metrics.membership_config;
         let voters = members.voter_ids().filter(|id| *id != metrics.id);
-        let voters = voters.filter(|id| wanted.is_none_or(|wanted| wanted == *id));
+        let voters = voters.filter(|id| wanted(*id));
         let voters = voters.filter(|id| is_reachable(self.peers, members, *id));
         let matched = |id: NodeId| Some(((*metrics.replication.as_ref()?.get(&id)?)?, id));
         voters.filter_map(matched).reduce(|best, next| if next.0 > best.0 { next } else { best })

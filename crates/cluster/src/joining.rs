@@ -20,6 +20,7 @@ use openraft::errors::{ClientWriteError, RaftError};
 use openraft::metrics::RaftMetrics;
 
 use self::messages::{JoinAnswer, Joiner, Saying};
+use crate::room::Room;
 use crate::{
     Address, FoundingError, Links, Node, NodeId, Peer, Peers, Raft, Recipient, Serve, Topic,
     TypeConfig,
@@ -44,6 +45,7 @@ pub(crate) struct Admission {
     /// Which life of the journal this is.
     incarnation: u64,
     engine: EngineOf,
+    room: Room,
 }
 
 /// By which versions of the engine's rules this node's journal decides; none once it is gone.
@@ -55,8 +57,9 @@ impl Admission {
         members: Vec<String>,
         incarnation: u64,
         engine: EngineOf,
+        room: Room,
     ) -> Self {
-        Self { raft, members, incarnation, engine }
+        Self { raft, members, incarnation, engine, room }
     }
 
     /// One step towards the membership of `joiner`.
@@ -68,13 +71,19 @@ impl Admission {
             let leader = leader.map(|node| node.address.clone()).unwrap_or_default();
             return Ok(JoinAnswer::NotLeader { leader });
         }
-        let Joiner { peer, says: Saying { address, incarnation, belonged, version } } = joiner;
+        let Joiner { peer, says } = joiner;
+        let Saying { address, incarnation, belonged, version, full } = says;
         if incarnation != 0 && incarnation != self.incarnation {
             return Ok(JoinAnswer::Foreign);
         }
         let engine = (self.engine)().ok_or("the node is stopping")?;
         if version.max(EngineVersions::FIRST) < engine.active {
             return Ok(JoinAnswer::TooOld { needs: engine.active });
+        }
+        match full {
+            _ if peer.id == metrics.id => {}
+            true => self.room.lacking.add(peer.id),
+            false => self.room.lacking.remove(peer.id),
         }
         let known = members.nodes().find(|(id, node)| **id == peer.id || node.name == peer.name);
         let node = Node::new(peer.name.clone(), address.clone(), peer.store).with_version(version);
@@ -255,6 +264,7 @@ impl Petition {
             incarnation: self.own.incarnation,
             belonged: self.own.belonged(),
             version: self.own.supported(),
+            full: self.own.room.is_full(),
         };
         let Some(to) = self.whom() else {
             return self.own.admit(Joiner { peer: self.me.clone(), says }).await;

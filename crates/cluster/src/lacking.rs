@@ -9,11 +9,12 @@ use crate::{NodeId, Rt};
 
 type Instant = <Rt as AsyncRuntime>::Instant;
 
-/// Which followers said of late that their disks have no room for entries.
+/// Which followers said of late that their disks have no room for entries: in answer to entries, and
+/// once a second unasked.
 ///
-/// A leader asks before it takes an entry that would wait for a quorum which cannot store it. It
-/// learns of the room again by the entries that it goes on sending, and a word that is not repeated
-/// is forgotten: the next entry tries.
+/// A leader asks before it takes an entry that would wait for a quorum which cannot store it, or before
+/// it has another lead since its own disk is full. It learns of the room again by the entries that it
+/// goes on sending, and a word that is not repeated is forgotten: the next entry tries.
 #[derive(Clone, Debug)]
 pub(crate) struct Lacking {
     said: Arc<Mutex<BTreeMap<NodeId, Instant>>>,
@@ -38,6 +39,11 @@ impl Lacking {
         if self.lock().remove(&follower).is_some() {
             tracing::info!(follower, "a follower has room again");
         }
+    }
+
+    /// True if the follower has said of late that it has none.
+    pub(crate) fn has(&self, follower: NodeId) -> bool {
+        self.lock().get(&follower).is_some_and(|at| at.elapsed() < self.holds)
     }
 
     /// True if nobody has said it.

@@ -48,6 +48,7 @@ mod network;
 mod no_peers;
 mod opening;
 mod peers;
+mod room;
 mod roster;
 mod wire;
 

@@ -156,7 +156,8 @@ impl Member {
         let journal = Arc::downgrade(replica);
         let engine = move || journal.upgrade().map(|journal| journal.engine());
         let raft = log.raft().clone();
-        let admission = Admission::new(raft, members, charter.incarnation, Arc::new(engine));
+        let admission =
+            Admission::new(raft, members, charter.incarnation, Arc::new(engine), log.room());
         let changing = log.changing();
         self.desk.set_log(log.serve(), admission.clone(), changing.clone());
         if charter.is_made_by(me) {
@@ -175,7 +176,7 @@ impl Member {
             false => self.join_others(&mut petition).await,
         };
         let (raft, dismissed) = (log.raft().clone(), log.dismissed.clone());
-        let belonging = Belonging { raft, petition, changing, dismissed };
+        let belonging = Belonging { raft, petition, changing, room: log.room(), dismissed };
         // It ends with the log.
         drop(self.host.spawn("belonging", Box::pin(belonging.watch())));
         joined

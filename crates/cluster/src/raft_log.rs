@@ -17,15 +17,13 @@ use openraft::{ConfigError, ServerState};
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::config::raft_config;
-use crate::lacking::Lacking;
 use crate::mending::Mender;
 use crate::reads::Reads;
+use crate::room::Room;
 use crate::serving::RaftServe;
 use crate::shipping::{self, SnapshotShipping};
 use crate::starting::{EndOnDrop, Started, start};
-use crate::{
-    Ground, Machine, Node, NodeId, Options, Peers, Raft, Rt, Serve, Store, Tasks, TypeConfig,
-};
+use crate::{Machine, Node, NodeId, Options, Peers, Raft, Rt, Serve, Store, Tasks, TypeConfig};
 
 /// A log that Raft orders, on one of its nodes.
 ///
@@ -41,10 +39,9 @@ pub struct RaftLog {
     pub(crate) options: Options,
     /// One permit for each append that may wait: beyond that, callers are refused, so that a
     /// leader without a quorum does not collect entries.
-    room: Semaphore,
+    permits: Semaphore,
     pub(crate) stopped: AtomicBool,
-    ground: Arc<dyn Ground>,
-    lacking: Lacking,
+    room: Room,
     /// Why the cluster will not have this node any more, once it will not.
     pub(crate) dismissed: watch::Sender<Option<Fault>>,
     /// Keeps the thread that Raft runs on; dropped, it ends.
@@ -125,11 +122,10 @@ impl RaftLog {
             tasks,
             shipping,
             mender,
-            room: Semaphore::new(options.pending_max),
+            permits: Semaphore::new(options.pending_max),
             options,
             stopped: AtomicBool::new(false),
-            ground,
-            lacking,
+            room: Room { ground, lacking },
             dismissed: watch::Sender::default(),
             thread: Mutex::new(Some(thread)),
         };
@@ -212,14 +208,19 @@ impl RaftLog {
         drop(self.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
+    /// Whether there is room for entries.
+    pub(crate) fn room(&self) -> Room {
+        self.room.clone()
+    }
+
     /// True while so many members have no room that no majority could store an entry.
     fn lacks_room(&self) -> bool {
-        if self.lacking.is_empty() {
+        if self.room.lacking.is_empty() {
             return false;
         }
         let metrics = self.raft.server_metrics();
         let metrics = metrics.borrow_watched();
-        self.lacking.stop(metrics.membership_config.membership().get_joint_config())
+        self.room.lacking.stop(metrics.membership_config.membership().get_joint_config())
     }
 
     /// A lone voter has nobody to wait for; it does not resume its old leadership either.

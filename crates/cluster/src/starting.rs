@@ -22,8 +22,8 @@ pub(crate) struct Started {
     pub(crate) lacking: Lacking,
 }
 
-/// How long a follower's word that it has no room holds at least, twice.
-const LACKING_MIN: Duration = Duration::from_millis(500);
+/// How long a follower's word that it has no room holds at least, half of it: it says so once a second.
+const LACKING_MIN: Duration = Duration::from_millis(1500);
 
 /// Starts Raft, and the tasks beside it, as tasks of the current thread.
 pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(

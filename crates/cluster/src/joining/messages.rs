@@ -21,6 +21,8 @@ pub(super) struct Saying {
     pub(super) belonged: bool,
     /// The newest engine version that it goes along with; 0 from a build that did not say so.
     pub(super) version: u32,
+    /// Its disk has no room for entries.
+    pub(super) full: bool,
 }
 
 /// What has come of a request to join.
@@ -56,6 +58,8 @@ struct JoinRecord {
     belonged: bool,
     #[prost(uint32, tag = "4")]
     version: u32,
+    #[prost(bool, tag = "5")]
+    full: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -99,18 +103,18 @@ struct Progress {
 
 /// Asks to be a member.
 pub(super) fn join(saying: &Saying) -> Bytes {
-    let Saying { address, incarnation, belonged, version } = saying.clone();
-    wire::message(Kind::Join, &JoinRecord { address, incarnation, belonged, version })
+    let Saying { address, incarnation, belonged, version, full } = saying.clone();
+    wire::message(Kind::Join, &JoinRecord { address, incarnation, belonged, version, full })
 }
 
 /// What the one who joins says of itself.
 pub(super) fn read_join(message: Bytes) -> Result<Saying, WireError> {
     let record: JoinRecord = wire::record(Kind::Join, message)?;
-    let JoinRecord { address, incarnation, belonged, version } = record;
+    let JoinRecord { address, incarnation, belonged, version, full } = record;
     if address.is_empty() || address.chars().any(char::is_control) {
         return Err(WireError::Malformed(Kind::Join, "its address"));
     }
-    Ok(Saying { address, incarnation, belonged, version })
+    Ok(Saying { address, incarnation, belonged, version, full })
 }
 
 impl JoinAnswer {

@@ -42,13 +42,13 @@ impl Log for RaftLog {
         if self.stopped.load(Ordering::Acquire) {
             return Err(AppendError::Refused(Refusal::Stopped));
         }
-        if self.ground.is_full() {
+        if self.room.is_full() {
             return Err(AppendError::Refused(Refusal::Full));
         }
         if self.lacks_room() {
             return Err(AppendError::Refused(Refusal::PeersFull));
         }
-        let Ok(_room) = self.room.try_acquire() else {
+        let Ok(_permit) = self.permits.try_acquire() else {
             return Err(AppendError::Refused(Refusal::Overloaded));
         };
         let start = <Rt as AsyncRuntime>::Instant::now();
@@ -113,7 +113,7 @@ impl Log for RaftLog {
     }
 
     fn degraded(&self) -> Option<String> {
-        let why = if self.ground.is_full() {
+        let why = if self.room.is_full() {
             "the disk has no room for the next segment of the log: this node takes nothing into \
              it until it has, and as leader refuses commands"
         } else if self.lacks_room() {
@@ -151,11 +151,11 @@ impl Log for RaftLog {
 
     async fn shutdown(&self) {
         self.stopped.store(true, Ordering::Release);
-        self.ground.stop_waiting();
+        self.room.ground.stop_waiting();
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(%error, "a task of the log did not end as it should");
         }
         self.end();
-        self.ground.close().await;
+        self.room.ground.close().await;
     }
 }
