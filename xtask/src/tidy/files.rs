@@ -32,7 +32,11 @@ impl File {
     /// Whether the whole file is test code.
     pub(super) fn is_test(&self) -> bool {
         let mut parts = self.path.rsplit('/');
-        parts.next() == Some("tests.rs") || parts.any(|folder| folder == "tests")
+        // Fuzz targets are tests; the crate with what they share is code.
+        let below = self.path.split_once("/src/").map_or("", |(_, below)| below);
+        matches!(parts.next(), Some("tests.rs" | "fuzz.rs"))
+            || parts.any(|folder| folder == "tests")
+            || below.split('/').any(|folder| folder == "fuzz")
     }
 }
 
