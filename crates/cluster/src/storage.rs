@@ -11,6 +11,9 @@ mod records;
 mod recover;
 mod snapshots;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};

@@ -13,6 +13,7 @@
 mod allocations;
 mod choices;
 mod segments;
+mod target;
 mod trials;
 
 pub use allocations::{Allocated, Counting, allocated};
@@ -22,15 +23,3 @@ pub use choices::Choices;
 pub use segments::write_checksums;
 #[doc(hidden)]
 pub use trials::Trials;
-
-/// Runs `$try`, a closure that takes `&[u8]`, on the corpus of the test that it stands in and on
-/// `$iterations` random inputs of at most `$bytes` bytes. The test has nothing else in it.
-#[macro_export]
-macro_rules! target {
-    ($iterations:expr, $bytes:expr, $try:expr) => {{
-        let mut trials = $crate::Trials::begin($try);
-        let target = $crate::bolero::check!();
-        let target = target.with_iterations($iterations).with_max_len($bytes);
-        target.for_each(move |input: &[u8]| trials.of(input))
-    }};
-}

@@ -9,6 +9,10 @@ mod wire;
 
 #[cfg(feature = "tls")]
 pub(super) use self::{
-    net::{Machine, Net},
-    node::{Node, SECOND, ms, options},
+    net::Machine,
+    node::{SECOND, ms},
+};
+pub(super) use self::{
+    net::Net,
+    node::{Node, ground, options},
 };

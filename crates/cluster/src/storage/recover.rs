@@ -78,14 +78,7 @@ pub(super) async fn recover(
 ) -> Result<Recovered, StorageError> {
     let mut replay = Replay::new(options.cached_bytes);
     let Found { purged, used, unused } = find(&*files, dir, &mut replay)?;
-    let missing = replay.missing();
-    if let (Some((from, to)), Some((number, _))) = (missing, used.first()) {
-        return Err(StorageError::Damaged {
-            path: segment_path(dir, *number),
-            at: 0,
-            what: format!("the segments before it are missing, with the entries {from} to {to}"),
-        });
-    }
+    none_missing(dir, &mut replay, &used)?;
     // From here on it is known that nothing is wrong, and something may be changed. What was made
     // ready is made again: its name or its head may be on no disk.
     for number in purged.into_iter().chain(unused) {
@@ -126,6 +119,18 @@ pub(super) async fn recover(
         looked: Duration::ZERO,
     };
     Ok(Recovered { entries: replay.entries, flush })
+}
+
+/// Fails if entries should be there and are not. Takes what was purged out of the rest.
+fn none_missing(dir: &Path, replay: &mut Replay, used: &[(u64, Read)]) -> Result<(), StorageError> {
+    let (Some((from, to)), Some((number, _))) = (replay.missing(), used.first()) else {
+        return Ok(());
+    };
+    Err(StorageError::Damaged {
+        path: segment_path(dir, *number),
+        at: 0,
+        what: format!("the segments before it are missing, with the entries {from} to {to}"),
+    })
 }
 
 /// Goes on writing where the good records end.
@@ -384,8 +389,8 @@ impl Replay {
 /// When the log is damaged or cannot be read.
 pub(crate) fn read_entries(files: &dyn Files, dir: &Path) -> Result<Vec<Delivered>, StorageError> {
     let mut replay = Replay::new(usize::MAX);
-    find(files, dir, &mut replay)?;
-    replay.missing();
+    let found = find(files, dir, &mut replay)?;
+    none_missing(dir, &mut replay, &found.used)?;
     let entries = &mut replay.entries;
     let (first, end) = (entries.first(), entries.end());
     let found = if first < end { entries.read(first, end, usize::MAX) } else { Ok(Vec::new()) };
