@@ -8,6 +8,8 @@ mod counts;
 mod target;
 mod trial;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,11 +56,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let time = Duration::try_from_secs_f64(args.minutes * 60.0).context("--minutes")?;
     // All of them first: what does not build should not be known after hours.
-    let built = targets.iter().map(|target| target.build(&args.profile));
-    let programs = built.collect::<Result<Vec<_>>>()?;
+    let mut programs = BTreeMap::new();
+    for target in &targets {
+        if let Entry::Vacant(place) = programs.entry(target.arguments()) {
+            place.insert(target.build(&args.profile)?);
+        }
+    }
     let mut found = Vec::new();
     println!("{:>12} {:>8} {:>9}  target", "inputs", "seconds", "a second");
-    for (target, program) in targets.iter().zip(&programs) {
+    for target in targets {
+        let program = &programs[&target.arguments()];
         let trial = Trial::run(&workspace.root, target, program, time)?;
         let (tried, seconds) = (trial.tried, trial.took.as_secs_f64());
         println!("{tried:>12} {seconds:>8.1} {:>9.0}  {target}", tried as f64 / seconds);

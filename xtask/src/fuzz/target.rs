@@ -132,7 +132,8 @@ impl Target {
         format!("cargo test {} -- --exact {}", self.arguments().join(" "), self.test)
     }
 
-    fn arguments(&self) -> Vec<&str> {
+    /// Which program it is in, as cargo is told.
+    pub(super) fn arguments(&self) -> Vec<&str> {
         let mut arguments = vec!["-p", self.package.as_str()];
         arguments.extend(self.features.iter().flat_map(|features| ["--features", *features]));
         match &self.program {

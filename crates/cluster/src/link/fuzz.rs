@@ -3,6 +3,7 @@
 mod assembly;
 mod frames;
 mod handshake;
+mod peer;
 mod portions;
 mod upgrade;
 

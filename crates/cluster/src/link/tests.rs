@@ -8,11 +8,8 @@ mod node;
 mod wire;
 
 #[cfg(feature = "tls")]
-pub(super) use self::{
-    net::Machine,
-    node::{SECOND, ms},
-};
+pub(super) use self::{net::Machine, node::SECOND};
 pub(super) use self::{
     net::Net,
-    node::{Node, ground, options},
+    node::{Node, ground, ms, options},
 };

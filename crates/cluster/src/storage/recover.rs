@@ -78,7 +78,6 @@ pub(super) async fn recover(
 ) -> Result<Recovered, StorageError> {
     let mut replay = Replay::new(options.cached_bytes);
     let Found { purged, used, unused } = find(&*files, dir, &mut replay)?;
-    none_missing(dir, &mut replay, &used)?;
     // From here on it is known that nothing is wrong, and something may be changed. What was made
     // ready is made again: its name or its head may be on no disk.
     for number in purged.into_iter().chain(unused) {
@@ -121,18 +120,6 @@ pub(super) async fn recover(
     Ok(Recovered { entries: replay.entries, flush })
 }
 
-/// Fails if entries should be there and are not. Takes what was purged out of the rest.
-fn none_missing(dir: &Path, replay: &mut Replay, used: &[(u64, Read)]) -> Result<(), StorageError> {
-    let (Some((from, to)), Some((number, _))) = (replay.missing(), used.first()) else {
-        return Ok(());
-    };
-    Err(StorageError::Damaged {
-        path: segment_path(dir, *number),
-        at: 0,
-        what: format!("the segments before it are missing, with the entries {from} to {to}"),
-    })
-}
-
 /// Goes on writing where the good records end.
 async fn resume(files: &dyn Files, read: &Read) -> Result<SegmentWriter, SegmentError> {
     let (end, torn) = (read.end(), matches!(read.tail, Tail::Torn { .. }));
@@ -158,7 +145,7 @@ struct Found {
     unused: Option<u64>,
 }
 
-/// Reads all segments and does again what they say.
+/// Reads all segments and does again what they say. Fails if entries are missing that were not purged.
 fn find(files: &dyn Files, dir: &Path, replay: &mut Replay) -> Result<Found, StorageError> {
     let numbers = numbers(files, dir)?;
     let begin = first_of_the_last_run(&numbers);
@@ -187,7 +174,14 @@ fn find(files: &dyn Files, dir: &Path, replay: &mut Replay) -> Result<Found, Sto
         }
         found.used.push((*number, read));
     }
-    Ok(found)
+    match (replay.missing(), found.used.first()) {
+        (Some((from, to)), Some((number, _))) => Err(StorageError::Damaged {
+            path: segment_path(dir, *number),
+            at: 0,
+            what: format!("the segments before it are missing, with the entries {from} to {to}"),
+        }),
+        _ => Ok(found),
+    }
 }
 
 /// Where the segments begin that have no gap behind them. Segments are purged from the oldest on,
@@ -389,8 +383,7 @@ impl Replay {
 /// When the log is damaged or cannot be read.
 pub(crate) fn read_entries(files: &dyn Files, dir: &Path) -> Result<Vec<Delivered>, StorageError> {
     let mut replay = Replay::new(usize::MAX);
-    let found = find(files, dir, &mut replay)?;
-    none_missing(dir, &mut replay, &found.used)?;
+    find(files, dir, &mut replay)?;
     let entries = &mut replay.entries;
     let (first, end) = (entries.first(), entries.end());
     let found = if first < end { entries.read(first, end, usize::MAX) } else { Ok(Vec::new()) };

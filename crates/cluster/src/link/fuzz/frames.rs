@@ -30,6 +30,8 @@ pub(super) const TOPICS: [Topic; 7] = [
     Topic::Application,
 ];
 
+const KINDS: [Kind; 3] = [Kind::Request, Kind::Answer, Kind::Failure];
+
 /// A message that is being sent.
 struct Sending {
     topic: Topic,
@@ -40,9 +42,9 @@ struct Sending {
     whole: Vec<u8>,
 }
 
-fn message(choices: &mut Choices<'_>, number: u64) -> Sending {
+fn message(choices: &mut Choices<'_>, kinds: &[Kind], number: u64) -> Sending {
     let topic = *choices.one_of(&TOPICS);
-    let kind = *choices.one_of(&[Kind::Request, Kind::Answer, Kind::Failure]);
+    let kind = *choices.one_of(kinds);
     let doubt = choices.flip();
     let parts: Vec<Bytes> =
         (0..choices.below(4)).map(|_| choices.bytes(99).to_vec().into()).collect();
@@ -50,17 +52,17 @@ fn message(choices: &mut Choices<'_>, number: u64) -> Sending {
     Sending { topic, kind, doubt, number, pieces: parts.into(), whole }
 }
 
-/// Messages as frames, as a peer may send them: those of different lanes among each other.
-fn sent(choices: &mut Choices<'_>) -> (Batch<()>, Vec<Whole>) {
+/// Messages of some `kinds` as frames, as a peer may send them: those of different lanes among each other.
+pub(super) fn sent(choices: &mut Choices<'_>, kinds: &[Kind]) -> (Batch<()>, Vec<Whole>) {
     let (mut batch, mut messages) = (Batch::new(), Vec::new());
     let mut lanes: [Option<Sending>; LANES] = [None, None, None];
-    for number in 0.. {
+    for number in 1.. {
         let over = choices.is_over() || number > 60;
         if over && lanes.iter().all(Option::is_none) {
             break;
         }
         if !over {
-            let new = message(choices, number);
+            let new = message(choices, kinds, number);
             let lane = &mut lanes[Lane::of(new.topic).index()];
             if lane.is_none() {
                 *lane = Some(new);
@@ -83,7 +85,7 @@ fn sent(choices: &mut Choices<'_>) -> (Batch<()>, Vec<Whole>) {
     (batch, messages)
 }
 
-fn written(mut batch: Batch<()>) -> Vec<u8> {
+pub(super) fn written(mut batch: Batch<()>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let write = batch.write(&mut bytes, |_| ()).now_or_never();
     write.expect("a vector takes all at once").expect("and refuses nothing");
@@ -116,7 +118,7 @@ fn messages(frames: &[Frame]) -> (Vec<Whole>, Option<String>) {
 }
 
 /// Lets most frames pass whose bytes were changed.
-fn write_checksums(bytes: &mut [u8]) {
+pub(super) fn write_checksums(bytes: &mut [u8]) {
     let mut at = 0;
     while let Some(frame) = bytes.get_mut(at..).filter(|left| left.len() >= HEADER_BYTES) {
         let length = u32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize;
@@ -133,7 +135,7 @@ fn messages_arrive_as_they_were_sent_in_whatever_portions() {
     catga_fuzz::target!(ITERATIONS, BYTES, |input: &[u8]| {
         let mut choices = Choices::new(input);
         let lengths = choices.bytes(8);
-        let (batch, expected) = sent(&mut choices);
+        let (batch, expected) = sent(&mut choices, &KINDS);
         let (frames, end) = frames(&written(batch), lengths);
         assert_eq!(end, "the stream ended");
         let (messages, broken) = messages(&frames);
@@ -148,7 +150,7 @@ fn what_was_changed_on_its_way_makes_no_other_frames() {
         let (mends, lengths) = (choices.flip(), choices.bytes(8));
         let mut bytes = match choices.flip() {
             true => choices.bytes(BYTES).to_vec(),
-            false => written(sent(&mut choices.clone()).0),
+            false => written(sent(&mut choices.clone(), &KINDS).0),
         };
         choices.change(&mut bytes);
         if mends {
