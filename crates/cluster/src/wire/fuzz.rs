@@ -13,13 +13,13 @@ const BYTES: usize = 512;
 /// each of which may be empty, and a vector grows to twice what it holds.
 const TIMES: usize = 120;
 
-/// A message as some node may send it.
-fn message(choices: &mut Choices<'_>) -> Vec<u8> {
+/// A message as some node may send it, and what it says.
+fn message(choices: &mut Choices<'_>) -> (Bytes, String) {
     let seed: [u8; 32] = std::array::from_fn(|_| choices.byte());
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), random);
     let tree = messages().new_tree(&mut runner).expect("nothing is rejected");
-    tree.current().0.to_vec()
+    tree.current()
 }
 
 /// What is read of `message`, written again.
@@ -93,8 +93,10 @@ fn arbitrary_messages() {
 fn nearly_good_messages() {
     catga_fuzz::target!(ITERATIONS, BYTES, |input: &[u8]| {
         let mut choices = Choices::new(input);
-        let mut bytes = message(&mut choices);
-        try_message(bytes.clone().into());
+        let (message, says) = message(&mut choices);
+        let read: Vec<_> = read_by_all(&message).into_iter().flatten().collect();
+        assert_eq!(read, [says]);
+        let mut bytes = message.to_vec();
         choices.change(&mut bytes);
         try_message(bytes.into());
     });

@@ -114,6 +114,10 @@ fn a_log_on_disk_is_what_was_written_or_an_error() {
                 one.index + 1 == next.index && one.term <= next.term
             };
             assert!(read.windows(2).all(follows), "{read:?}");
+            // The last file says that all below 6 was purged, and nothing else.
+            let first = read.first().map(|first| first.index.index);
+            let last = changed.iter().max_by_key(|(name, _)| name);
+            assert!(last != files.last() || first.is_none_or(|first| first <= 6), "{first:?}");
         }
         assert!(read.is_ok() || reports.iter().any(|report| report.found.is_err()), "{read:?}");
         // What is opened goes on from there.
