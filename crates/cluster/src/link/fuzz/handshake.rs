@@ -179,7 +179,9 @@ fn noise(choices: &mut Choices<'_>) -> Vec<u8> {
         _ => {
             let header = Header::lone(Kind::Hello, choices.number()).encode(&[]);
             bytes.extend_from_slice(&header);
-            let length = (choices.number() as u32).to_le_bytes();
+            let within = choices.below(HELLO_MAX + 2) as u64;
+            let length = if choices.flip() { within } else { choices.number() };
+            let length = (length as u32).to_le_bytes();
             bytes[MAGIC.len()..MAGIC.len() + 4].copy_from_slice(&length);
         }
     }
