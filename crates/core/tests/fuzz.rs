@@ -81,11 +81,21 @@ fn a_time_is_read_as_it_is_written() {
 fn other_keys_are_other_streams() {
     catga_fuzz::target!(ITERATIONS, BYTES, |input: &[u8]| {
         let mut choices = Choices::new(input);
-        let key = |choices: &mut Choices<'_>| (choices.text(9), choices.text(9));
-        let (one, two) = (key(&mut choices), key(&mut choices));
+        let part = |choices: &mut Choices<'_>| -> String {
+            const PARTS: [&str; 8] = ["", "a", "/", "%", "2F", "25", "%2F", "%25"];
+            let any = choices.text(3);
+            (0..choices.below(4)).map(|_| *choices.one_of(&PARTS)).chain([&*any]).collect()
+        };
+        let key = |choices: &mut Choices<'_>| (part(choices), part(choices));
+        let one = key(&mut choices);
+        let escaped = |what: char, with: &str| (one.0.replace(what, with), one.1.clone());
+        let joined = (format!("{}/{}", one.0, one.1), String::new());
+        let others = [key(&mut choices), escaped('/', "%2F"), escaped('%', "%25"), joined];
         let name = |(one, two): &(String, String)| StreamName::new("order", &(&**one, &**two));
-        assert_eq!(name(&one) == name(&two), one == two, "{} {}", name(&one), name(&two));
+        for two in &others {
+            assert_eq!(name(&one) == name(two), one == *two, "{} {}", name(&one), name(two));
+        }
         let alone = StreamName::new("order", &*one.0);
-        assert_ne!(alone, name(&two));
+        assert!(others.iter().all(|two| alone != name(two)));
     });
 }

@@ -70,7 +70,7 @@ fn who_asks_for_a_link_gets_one_and_nobody_else() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     let runtime = runtime.expect("a runtime");
-    catga_fuzz::target!(1_500, 512, |input: &[u8]| {
+    catga_fuzz::target!(3_000, 512, |input: &[u8]| {
         let mut choices = Choices::new(input);
         let length = 1 + choices.below(200);
         let mut request = ASKS.as_bytes().to_vec();
