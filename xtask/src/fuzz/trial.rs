@@ -1,6 +1,6 @@
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::target::Target;
+use crate::workspace::relative;
 
 /// How long a program may take beyond its time: to look for a shorter input, and to end.
 const GRACE: Duration = Duration::from_secs(60);
@@ -65,10 +66,7 @@ impl Trial {
                 // The program may have failed before it tried any.
                 let input = input.with_context(|| format!("{target} did not run:\n{said}"))?;
                 let kept = keep(&target.corpus(), &input)?;
-                Some(format!(
-                    "{} {what}",
-                    kept.strip_prefix(&*root.to_string_lossy()).unwrap_or(&kept)
-                ))
+                Some(format!("{} {what}", relative(root, &kept)))
             }
         };
         let tried = fs::read_to_string(record.join("tried")).unwrap_or_default();
@@ -96,13 +94,13 @@ fn ended(mut child: Child, until: Instant) -> Result<Option<ExitStatus>> {
 }
 
 /// Keeps `input` in a corpus, under a name of its own; gives back where.
-fn keep(corpus: &Path, input: &[u8]) -> Result<String> {
+fn keep(corpus: &Path, input: &[u8]) -> Result<PathBuf> {
     fs::create_dir_all(corpus).with_context(|| corpus.display().to_string())?;
     let mut hasher = DefaultHasher::new();
     input.hash(&mut hasher);
     let path = corpus.join(format!("found-{:016x}", hasher.finish()));
     fs::write(&path, input).with_context(|| path.display().to_string())?;
-    Ok(path.display().to_string())
+    Ok(path)
 }
 
 #[cfg(test)]
