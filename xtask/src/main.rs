@@ -11,6 +11,7 @@
 mod bench;
 mod chaos;
 mod docs;
+mod fuzz;
 mod needs;
 mod reliability;
 mod sanitize;
@@ -38,6 +39,8 @@ enum Xtask {
     Sim(sim::Args),
     /// Run real processes of the order cluster under kills, partitions, full disks and power cuts
     Chaos(chaos::Args),
+    /// Run every fuzz target for a longer time, and keep what is found in its corpus
+    Fuzz(fuzz::Args),
     /// Write RELIABILITY.md from what the runs have counted
     Reliability(reliability::Args),
     /// Build the documentation and open nothing
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Xtask::Bench(args) => bench::run(&args),
         Xtask::Sim(args) => sim::run(&args),
         Xtask::Chaos(args) => chaos::run(&args),
+        Xtask::Fuzz(args) => fuzz::run(&args),
         Xtask::Reliability(args) => reliability::run(&args),
         Xtask::Docs => docs::run(),
         Xtask::Sanitize => sanitize::run(),

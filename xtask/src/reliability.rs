@@ -69,6 +69,7 @@ fn page(root: &Path) -> Result<String> {
     for (name, table) in [
         ("simulator", counts(&dir.join("simulator.json"))?),
         ("chaos", counts(&dir.join("chaos.json"))?),
+        ("fuzz", counts(&dir.join("fuzz.json"))?),
         ("planted", planted(&dir.join("planted.json"))?),
         ("found", found(&dir.join("found.json"))?),
     ] {

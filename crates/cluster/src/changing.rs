@@ -5,6 +5,8 @@
 //! time and keeps nothing, so that a change of leader in between costs nothing. A change of voters
 //! is two entries, of which the first needs majorities of both the old voters and the new.
 
+#[cfg(test)]
+mod fuzz;
 mod messages;
 
 use std::collections::BTreeSet;

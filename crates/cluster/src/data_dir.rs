@@ -6,6 +6,9 @@ mod guarded;
 mod identity;
 mod inspection;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -15,6 +15,9 @@ mod found;
 mod founder;
 mod messages;
 
+#[cfg(test)]
+mod fuzz;
+
 pub use self::charter::{Charter, Founding};
 pub use self::error::FoundingError;
 pub(crate) use self::found::found;

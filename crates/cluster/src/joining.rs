@@ -4,6 +4,8 @@
 //! The one who joins asks again and again; the leader does one step each time and keeps nothing,
 //! so that a change of leader in between costs nothing.
 
+#[cfg(test)]
+mod fuzz;
 mod messages;
 
 use std::collections::{BTreeMap, BTreeSet};

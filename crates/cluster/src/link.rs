@@ -56,6 +56,8 @@ mod links;
 mod shared;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub use links::Links;

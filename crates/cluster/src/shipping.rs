@@ -7,6 +7,9 @@ mod installing;
 mod reading;
 mod receiving;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::sync::Arc;
 use std::time::Duration;
 

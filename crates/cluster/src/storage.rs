@@ -12,6 +12,9 @@ mod recover;
 mod segments;
 mod snapshots;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};

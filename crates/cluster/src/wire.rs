@@ -15,6 +15,9 @@ mod tests;
 mod transfer;
 mod vote;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::fmt;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -41,6 +44,10 @@ pub(crate) use self::transfer::{read_transfer, read_transfer_answer, transfer, t
 pub(crate) use self::vote::{
     pre_vote, read_pre_vote, read_vote, read_vote_answer, vote, vote_answer,
 };
+
+/// How long fields before entries or parts may be, and members: what they are made of takes up to a
+/// hundred times as much, since a member may be two bytes long and has a name and an address.
+const FIELDS_MAX: usize = 1 << 20;
 
 /// The version of every message so far.
 const VERSION: u8 = 1;
@@ -218,6 +225,9 @@ fn head<R: prost::Message + Default>(kind: Kind, message: Bytes) -> Result<(R, B
     let length = rest.try_get_u32_le().map_err(|_| short.clone())? as usize;
     if length > rest.len() {
         return Err(short);
+    }
+    if length > FIELDS_MAX {
+        return Err(WireError::Malformed(kind, "its fields are too long"));
     }
     let fields = rest.split_to(length);
     Ok((decode(kind, fields)?, rest))

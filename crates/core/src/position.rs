@@ -31,7 +31,8 @@ impl fmt::Display for Offset {
 ///
 /// Opaque and ordered. Positions of two incarnations must not be compared: an incarnation changes
 /// when a backend may have moved backwards (a restore, every start of a memory log).
-/// As text it is `incarnation-partition-offset` in hexadecimal, a session token for other nodes.
+/// As text it is `incarnation-partition-offset` in hexadecimal, a session token for other nodes; no two
+/// texts are one position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// Which life of the journal this belongs to.
@@ -67,8 +68,10 @@ impl FromStr for Position {
         let mut parts = text.split('-');
         let mut number = || {
             let part = parts.next().ok_or(ParsePositionError)?;
-            // `from_str_radix` takes a leading sign; a position has none.
-            if !part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            // `from_str_radix` takes a leading sign, zeros and capital letters. A position has none of
+            // them: it is one text, so that texts may be compared.
+            let is_written = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+            if !part.bytes().all(is_written) || part.len() > 1 && part.starts_with('0') {
                 return Err(ParsePositionError);
             }
             u64::from_str_radix(part, 16).map_err(|_| ParsePositionError)
@@ -108,9 +111,10 @@ mod tests {
 
     #[test]
     fn what_is_not_a_position_is_refused() {
-        for text in
-            ["", "1", "1-2", "1-2-3-4", "1-2-x", "+1-0-1", "1-100000000-1", "1--1", " 1-0-1"]
-        {
+        let texts =
+            ["", "1", "1-2", "1-2-3-4", "1-2-x", "+1-0-1", "1-100000000-1", "1--1", " 1-0-1"];
+        // Those would be positions that have another text.
+        for text in texts.into_iter().chain(["A-0-1", "01-0-1", "1-00-1"]) {
             assert_eq!(text.parse::<Position>(), Err(ParsePositionError), "{text:?}");
         }
     }

@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod fuzz;
+
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

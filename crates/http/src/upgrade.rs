@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod fuzz;
+
 use std::io::Cursor;
 use std::sync::Arc;
 

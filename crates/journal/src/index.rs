@@ -23,6 +23,8 @@ mod tiers;
 pub(crate) mod verify;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use std::io;

@@ -18,6 +18,8 @@ mod whole;
 mod writer;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub use error::SegmentError;

@@ -12,6 +12,8 @@ mod take_over;
 mod verify;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use catga_core::{Fault, FaultCode, Offset, Position, RecordedEvent, StreamName};

@@ -10,9 +10,12 @@ mod leader;
 mod opening;
 mod request;
 mod search;
+mod wire;
+
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 pub(crate) use answer::{Answered, ForwardAnswer};
 pub(crate) use gathering::Gathering;

@@ -11,6 +11,9 @@ mod requests;
 mod stint;
 mod target;
 
+#[cfg(test)]
+mod fuzz;
+
 pub use self::letters::DeadLetter;
 
 use std::fmt;

@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod fuzz;
+
 use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;

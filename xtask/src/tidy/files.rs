@@ -32,7 +32,15 @@ impl File {
     /// Whether the whole file is test code.
     pub(super) fn is_test(&self) -> bool {
         let mut parts = self.path.rsplit('/');
-        parts.next() == Some("tests.rs") || parts.any(|folder| folder == "tests")
+        parts.next() == Some("tests.rs") || parts.any(|folder| folder == "tests") || self.is_fuzz()
+    }
+
+    /// Whether it has fuzz targets: in a crate's sources, a file or a folder called so.
+    fn is_fuzz(&self) -> bool {
+        let below = self.path.strip_prefix("crates/").and_then(|path| path.split_once("/src/"));
+        below.is_some_and(|(_, below)| {
+            below.trim_end_matches(".rs").split('/').any(|part| part == "fuzz")
+        })
     }
 }
 
@@ -130,6 +138,11 @@ mod tests {
         for path in ["tests/src/lib.rs", "crates/a/tests/b.rs", "crates/a/src/b/tests.rs"] {
             assert!(File::new(path, "").is_test(), "{path}");
         }
-        assert!(!File::new("crates/testkit/src/lib.rs", "").is_test());
+        for path in ["crates/a/src/b/fuzz.rs", "crates/a/src/fuzz/b.rs"] {
+            assert!(File::new(path, "").is_test(), "{path}");
+        }
+        for path in ["crates/testkit/src/lib.rs", "crates/fuzz/src/lib.rs", "xtask/src/fuzz.rs"] {
+            assert!(!File::new(path, "").is_test(), "{path}");
+        }
     }
 }

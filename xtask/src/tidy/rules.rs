@@ -80,6 +80,11 @@ pub(super) const RULES: &[Rule] = &[
         why: "it asks queries, as any user does",
     },
     Rule {
+        of: &["*", "!catga-fuzz"],
+        never: &[&["catga-fuzz", "bolero*"]],
+        why: "it is for tests: no program has it",
+    },
+    Rule {
         of: &["examples/*"],
         never: &[&["catga-*", "!catga-testkit"]],
         why: "`catga` is the only crate that users name",

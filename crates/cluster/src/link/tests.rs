@@ -8,7 +8,8 @@ mod node;
 mod wire;
 
 #[cfg(feature = "tls")]
+pub(super) use self::{net::Machine, node::SECOND};
 pub(super) use self::{
-    net::{Machine, Net},
-    node::{Node, SECOND, ms, options},
+    net::Net,
+    node::{Node, ground, ms, options},
 };

@@ -17,6 +17,8 @@ mod stream;
 mod trouble;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub use self::credentials::{Certificate, Credentials};

@@ -78,14 +78,6 @@ pub(super) async fn recover(
 ) -> Result<Recovered, StorageError> {
     let mut replay = Replay::new(options.cached_bytes);
     let Found { purged, used, unused } = find(&*files, dir, &mut replay)?;
-    let missing = replay.missing();
-    if let (Some((from, to)), Some((number, _))) = (missing, used.first()) {
-        return Err(StorageError::Damaged {
-            path: segments::segment_path(dir, *number),
-            at: 0,
-            what: format!("the segments before it are missing, with the entries {from} to {to}"),
-        });
-    }
     // From here on it is known that nothing is wrong, and something may be changed. What was made
     // ready is made again: its name or its head may be on no disk.
     for number in purged.into_iter().chain(unused) {
@@ -153,7 +145,7 @@ struct Found {
     unused: Option<u64>,
 }
 
-/// Reads all segments and does again what they say.
+/// Reads all segments and does again what they say. Fails if entries are missing that were not purged.
 fn find(files: &dyn Files, dir: &Path, replay: &mut Replay) -> Result<Found, StorageError> {
     let numbers = numbers(files, dir)?;
     let begin = first_of_the_last_run(&numbers);
@@ -182,7 +174,14 @@ fn find(files: &dyn Files, dir: &Path, replay: &mut Replay) -> Result<Found, Sto
         }
         found.used.push((*number, read));
     }
-    Ok(found)
+    match (replay.missing(), found.used.first()) {
+        (Some((from, to)), Some((number, _))) => Err(StorageError::Damaged {
+            path: segments::segment_path(dir, *number),
+            at: 0,
+            what: format!("the segments before it are missing, with the entries {from} to {to}"),
+        }),
+        _ => Ok(found),
+    }
 }
 
 /// Where the segments begin that have no gap behind them. Segments are purged from the oldest on,
@@ -385,7 +384,6 @@ impl Replay {
 pub(crate) fn read_entries(files: &dyn Files, dir: &Path) -> Result<Vec<Delivered>, StorageError> {
     let mut replay = Replay::new(usize::MAX);
     find(files, dir, &mut replay)?;
-    replay.missing();
     let entries = &mut replay.entries;
     let (first, end) = (entries.first(), entries.end());
     let found = if first < end { entries.read(first, end, usize::MAX) } else { Ok(Vec::new()) };

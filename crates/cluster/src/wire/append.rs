@@ -2,7 +2,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse};
 use prost::Message;
 
-use super::{Kind, WireError, head, message, put_head, record};
+use super::{FIELDS_MAX, Kind, WireError, head, message, put_head, record};
 use crate::records::{
     ENTRY_HEAD, EntryKind, LogIdRecord, VoteRecord, entry, entry_record, log_id, log_id_record,
     vote, vote_record,
@@ -106,6 +106,9 @@ pub(crate) fn read_append(bytes: Bytes) -> Result<AppendEntriesRequest<TypeConfi
         let leader = (table.get_u64_le(), table.get_u64_le());
         if length > rest.len() {
             return Err(malformed("it ends before an entry does"));
+        }
+        if kind == EntryKind::Members && length > FIELDS_MAX {
+            return Err(malformed("its members are too long"));
         }
         let index = next(before.as_ref()).ok_or_else(|| malformed("an index has no next"))?;
         let entry = entry(kind, leader, index, rest.split_to(length));

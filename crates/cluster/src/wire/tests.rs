@@ -153,12 +153,12 @@ fn history_parts() -> impl Strategy<Value = Option<HistoryPart>> {
         .prop_map(|part| part.map(|(length, bytes)| HistoryPart { length, bytes: bytes.into() }))
 }
 
-fn joined(pieces: &[Bytes]) -> Bytes {
+pub(super) fn joined(pieces: &[Bytes]) -> Bytes {
     pieces.concat().into()
 }
 
 /// What is read of `bytes` by each decoder, so that none is left out: an error, or what it is.
-fn read_by_all(bytes: &Bytes) -> Vec<Result<String, WireError>> {
+pub(super) fn read_by_all(bytes: &Bytes) -> Vec<Result<String, WireError>> {
     fn shown(value: impl Debug) -> String {
         format!("{value:?}")
     }
@@ -186,7 +186,7 @@ fn read_by_all(bytes: &Bytes) -> Vec<Result<String, WireError>> {
 }
 
 /// A message as bytes, and as it was before.
-fn messages() -> impl Strategy<Value = (Bytes, String)> {
+pub(super) fn messages() -> impl Strategy<Value = (Bytes, String)> {
     let shown = |value: &dyn Debug| format!("{value:?}");
     prop_oneof![
         appends().prop_map(move |it| (joined(&append(&it).expect("dense")), shown(&it))),
@@ -330,6 +330,42 @@ fn a_table_of_more_entries_than_were_sent_reserves_nothing() {
     bytes.extend(claimed);
     let error = read_append(bytes.into()).expect_err("there are none");
     assert_eq!(error.to_string(), "an append is malformed: it ends before its entries");
+}
+
+#[test]
+fn fields_that_would_grow_a_hundredfold_are_bounded() {
+    // A member of two bytes, over and over.
+    let nodes = |bytes: usize| [0x12, 0].repeat(bytes / 2);
+    let offer = |bytes: usize| -> Bytes {
+        let members = nodes(bytes);
+        let length = prost::encoding::encoded_len_varint(members.len() as u64);
+        let mut fields = vec![0x1a];
+        prost::encoding::encode_varint(members.len() as u64, &mut fields);
+        assert_eq!(fields.len(), 1 + length);
+        fields.extend(members);
+        let head = (fields.len() as u32).to_le_bytes();
+        [&[14, VERSION], &head[..], &fields].concat().into()
+    };
+    let refused = |bytes| read_snapshot_offer(offer(bytes)).expect_err("no members").to_string();
+    assert!(refused(4 << 20).ends_with("its fields are too long"));
+    assert!(refused(4 << 10).ends_with("it is from no leader"));
+    // An append of one blank entry, which is made one about members.
+    let request = AppendEntriesRequest::<TypeConfig> {
+        vote: Vote::new_committed(1, 1),
+        prev_log_id: None,
+        entries: vec![EntryOf::<TypeConfig> {
+            log_id: id_of(1, 1, 0),
+            payload: EntryPayload::Blank,
+        }],
+        leader_commit: None,
+    };
+    let mut first = joined(&append(&request).expect("dense")).to_vec();
+    let (row, members) = (first.len() - 21, nodes(4 << 20));
+    first[row] = 2;
+    first[row + 1..row + 5].copy_from_slice(&(members.len() as u32).to_le_bytes());
+    let bytes = [&first[..], &members].concat().into();
+    let error = read_append(bytes).expect_err("no members").to_string();
+    assert!(error.ends_with("its members are too long"), "{error}");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 mod admin;
 mod calls;
 mod entrance;
+mod fuzz;
 mod logging;
+mod nesting;
 mod pages;
 mod peers;
 mod serving;

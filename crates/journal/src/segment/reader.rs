@@ -9,6 +9,9 @@ use super::head::{HEAD_BYTES, NoHead};
 use super::{FileKind, Frame, FrameKind, Head, Scan, SegmentError};
 use crate::planted::Planted;
 
+/// What is reserved for a frame without asking how long its file is, which is a call of its own.
+const UNASKED_BYTES: usize = 64 << 10;
+
 /// A file of frames, to be read.
 #[derive(Clone, Debug)]
 pub struct SegmentReader {
@@ -82,7 +85,12 @@ impl SegmentReader {
         let Some(found) = found else {
             return Err(self.damaged(at, "no frame begins there"));
         };
-        let mut bytes = vec![0; FRAME_BYTES + found.len as usize];
+        let whole = FRAME_BYTES + found.len as usize;
+        // Nothing is reserved for a length that is damage.
+        if whole > UNASKED_BYTES && at.saturating_add(whole as u64) > self.len()? {
+            return Err(self.damaged(at, "a frame is longer than what is left of the file"));
+        }
+        let mut bytes = vec![0; whole];
         self.fill(&mut bytes, at)?;
         self.parse(at, &Bytes::from(bytes))
     }

@@ -318,7 +318,7 @@ impl Checkpoints {
 impl Checkpoint {
     /// Numbers 64-bit little-endian: incarnation; term and index of the last entry; the index's
     /// tables and the archive's manifest, each with its length before it; the engine.
-    fn encode(&self) -> Bytes {
+    pub(super) fn encode(&self) -> Bytes {
         let mut bytes = BytesMut::new();
         let LogIndex { term, index } = self.index;
         bytes.put_slice(&Self::head(self.incarnation, term, index));
@@ -345,7 +345,7 @@ impl Checkpoint {
         numbers * 8 + archive
     }
 
-    fn decode(mut bytes: Bytes) -> Option<Self> {
+    pub(super) fn decode(mut bytes: Bytes) -> Option<Self> {
         let incarnation = bytes.try_get_u64_le().ok()?;
         let term = bytes.try_get_u64_le().ok()?;
         let index = LogIndex { term, index: bytes.try_get_u64_le().ok()? };
