@@ -54,6 +54,7 @@ impl ClusterView {
             term: leadership.term,
             state,
             members,
+            is_changing: peers.is_some_and(|peers| peers.is_changing()),
             guarantees: self.node.0.journal.guarantees(),
             certificate: CertificateStatus::of(&self.node),
         }
@@ -91,6 +92,9 @@ pub struct ClusterStatus {
     pub state: NodeState,
     /// All members, the node itself included.
     pub members: Vec<MemberStatus>,
+    /// True while a change of voters is half done: until its second half is committed, majorities of
+    /// both the former voters and the new ones are needed.
+    pub is_changing: bool,
     /// What an acknowledged effect survives.
     pub guarantees: Guarantees,
     /// By what the node proves to its peers that it is itself, if it does.
