@@ -103,7 +103,8 @@ impl Ground<'_> {
         let counted = self.node.position().offset.0;
         let most = most.map_or(counted, |most| (most as u64).min(counted));
         match what {
-            "links" => self.peers,
+            // Its own address may be among them, as that of the member in whose place it came.
+            "links" => 1 + self.peers,
             "connections of peers" => 2 * self.peers,
             "sessions" => 1 + self.peers,
             "ids" | "ids below marks" | "keys" => most,
