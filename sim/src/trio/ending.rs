@@ -120,8 +120,11 @@ impl Trio {
         let settled = async {
             loop {
                 let seen: Vec<_> = self.sites.iter().filter_map(Site::members).collect();
-                let evaluated = &mut self.ledger.lock().exercised.evaluated;
-                if seen.len() == NODES && is_settled(&seen, evaluated) {
+                let is_settled = {
+                    let evaluated = &mut self.ledger.lock().exercised.evaluated;
+                    seen.len() == NODES && is_settled(&seen, evaluated)
+                };
+                if is_settled {
                     return;
                 }
                 self.host.sleep(Duration::from_millis(10)).await;
