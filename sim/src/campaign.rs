@@ -20,12 +20,14 @@ use crate::Options;
 pub(crate) struct Told {
     exercised: Exercised,
     pub(crate) violation: Option<String>,
+    /// What happened before it.
+    led_to: Vec<String>,
 }
 
 impl From<Run> for Told {
     fn from(run: Run) -> Self {
         let violation = run.violation.map(|violation| violation.to_string());
-        Self { exercised: run.exercised, violation }
+        Self { exercised: run.exercised, violation, led_to: run.led_to }
     }
 }
 
@@ -52,12 +54,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                         Ok(told) => {
                             *total.lock().expect("no holder panics") += told.exercised;
                             if let Some(violation) = told.violation {
-                                failed.lock().expect("no holder panics").push((seed, violation));
+                                let mut failed = failed.lock().expect("no holder panics");
+                                failed.push((seed, violation, told.led_to));
                             }
                         }
                         Err(error) => {
                             let mut failed = failed.lock().expect("no holder panics");
-                            failed.push((seed, format!("{error:#}")));
+                            failed.push((seed, format!("{error:#}"), Vec::new()));
                         }
                     }
                     bar.inc(1);
@@ -67,15 +70,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     });
     bar.finish_and_clear();
     let total = total.into_inner().expect("no holder panics");
-    for (name, count) in total.rows() {
-        println!("{name:>24} {count}");
-    }
+    print(&total);
     if let Some(path) = &options.counts {
         add_counts(path, total)?;
     }
     let mut failed = failed.into_inner().expect("no holder panics");
     failed.sort();
-    for (seed, violation) in &failed {
+    for (seed, violation, led_to) in &failed {
+        led_to.iter().for_each(|line| println!("    {line}"));
         println!("seed {seed}: {violation}\n  again: {}", again(*seed, options));
     }
     match (failed.len(), options.bug) {
@@ -86,6 +88,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             Ok(())
         }
         (violations, None) => bail!("{violations} of {} seeds failed", options.seeds),
+    }
+}
+
+/// Prints what was gone through, and how often each promise was looked at.
+pub(crate) fn print(exercised: &Exercised) {
+    for (name, count) in exercised.rows() {
+        println!("{name:>24} {count}");
+    }
+    println!();
+    for (invariant, count) in exercised.evaluated.rows() {
+        println!("{:>24} {count}", invariant.title());
     }
 }
 

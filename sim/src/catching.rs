@@ -56,6 +56,10 @@ const fn what(bug: Planted) -> &'static str {
         Planted::AnswersSwapped => "commands that went together get each other's answers",
         Planted::ConditionsDropped => "effects are proposed without their conditions",
         Planted::RemovedBelongs => "a member that was removed is told that it belongs",
+        Planted::WaitKept => "whoever stops waiting for a command stays among those who wait",
+        Planted::LinkTaskKept => "a connection to a peer that is lost leaves a task behind",
+        Planted::PanicStaysUnderWay => "a command whose handler panicked stays under way",
+        Planted::WallNotInSnapshot => "a snapshot does not hold the latest wall time",
         _ => "",
     }
 }

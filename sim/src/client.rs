@@ -9,8 +9,9 @@ use fastrand::Rng;
 use order_cluster::messages::{CancelOrder, CreateOrder, GetOrder, OrderError};
 use order_cluster::order::Order;
 
-use crate::Violation;
+use crate::invariants::{is_found, is_one_winner, is_own, is_read, is_the_same};
 use crate::ledger::{Ledger, Sent};
+use crate::{Invariant, Violation};
 
 /// A node as a client reaches it.
 pub(crate) trait Reach: Sync {
@@ -95,7 +96,7 @@ impl Client {
 
     /// Goes on until the node refuses for good or a promise is broken.
     pub(crate) async fn work(&mut self, node: &Node, host: &dyn Host) {
-        while self.ledger.verdict().is_ok() && node.is_running() {
+        while self.ledger.verdict().is_ok() && !self.ledger.is_closed() && node.is_running() {
             if let Err(violation) = self.step(&Here(node)).await {
                 return self.ledger.accuse(violation);
             }
@@ -116,12 +117,14 @@ impl Client {
         node: &impl Reach,
         host: &dyn Host,
     ) -> Result<(), Violation> {
+        self.ledger.lock().exercised.evaluated.count(Invariant::Liveness);
         for _ in 0..200 {
             let Some((action, sent)) = self.pending.pop_front() else { return Ok(()) };
             self.act(node, action, sent).await?;
             host.sleep(Duration::from_millis(5)).await;
         }
-        Err(Violation::NotServing(format!("{} is not answered: {:?}", self.name, self.pending)))
+        let what = format!("{} is not answered: {:?}", self.name, self.pending);
+        Err(Invariant::Liveness.broken(what))
     }
 
     /// Places an order, or asks again for the one that is not answered yet; true if it is.
@@ -269,7 +272,7 @@ impl Client {
                 Err(())
             }
             (Err(Failure::Domain(refusal)), _) => {
-                return Err(Violation::WrongAnswer(format!("{action:?} was refused: {refusal}")));
+                return is_own(&mut known, action, false, &refusal);
             }
         };
         self.pending.pop_back();
@@ -277,11 +280,8 @@ impl Client {
         known.exercised.settled += u64::from(sent > 0);
         known.exercised.refused += u64::from(answer.is_err());
         let (Action::Create(product) | Action::Cancel { product, .. }) = action;
-        if let Ok(order) = &answer
-            && order.product_id != *product
-        {
-            return Err(Violation::WrongAnswer(format!("{action:?} was answered {order:?}")));
-        }
+        let names_it = answer.as_ref().is_ok_and(|order| order.product_id == *product);
+        is_own(&mut known, action, names_it || answer.is_err(), &answer)?;
         let entry = known.orders.entry(product.clone()).or_default();
         entry.seen = entry.seen.max(position);
         let first = match action {
@@ -290,7 +290,7 @@ impl Client {
                     entry.shown_at.insert(place);
                 }
                 let before = answer.clone().ok().and_then(|order| entry.created.replace(order));
-                differs(action, before.map(Ok), &answer)?
+                is_the_same(&mut known, action, before.map(Ok).as_ref(), &answer)?
             }
             Action::Cancel { key, .. } => {
                 if visible {
@@ -298,8 +298,8 @@ impl Client {
                 }
                 let before = entry.cancels.insert(key.clone(), Some(answer.clone().ok()));
                 let before = before.flatten().map(|before| before.ok_or(()));
-                let first = differs(action, before, &answer)?;
-                entry.check_cancels(product)?;
+                let first = is_the_same(&mut known, action, before.as_ref(), &answer)?;
+                is_one_winner(&mut known, product)?;
                 first
             }
         };
@@ -359,11 +359,10 @@ impl Client {
                     let now = known.orders.get(product).cloned().unwrap_or_default();
                     expected.cancels = now.cancels.into_keys().map(|key| (key, None)).collect();
                 }
-                expected.check(&order)
+                is_read(&mut known, &expected, &order)
             }
             Some(Err(Failure::Domain(refusal))) => {
-                let what = format!("order {product} was acknowledged, read {level:?}: {refusal}");
-                Err(Violation::Lost(what))
+                Err(is_found(&mut self.ledger.lock(), product, level, refusal))
             }
         }
     }
@@ -379,20 +378,5 @@ async fn asked(
     match seen {
         Some(seen) => asking.after(seen).await,
         None => asking.await,
-    }
-}
-
-/// Whether this is the first answer; an error if there was another one before.
-fn differs(
-    action: &Action,
-    before: Option<Result<Order, ()>>,
-    answer: &Result<Order, ()>,
-) -> Result<bool, Violation> {
-    match before {
-        Some(before) if before != *answer => {
-            let what = format!("{action:?} was answered {before:?}, then {answer:?}");
-            Err(Violation::TwoAnswers(what))
-        }
-        before => Ok(before.is_none()),
     }
 }

@@ -9,7 +9,8 @@ use order_cluster::order::Order;
 
 use crate::machine;
 use crate::tuning::Tuning;
-use crate::{Exercised, Violation};
+use crate::unruly::World;
+use crate::{Exercised, Invariant, Violation};
 
 /// A run of which the power may have gone after each of its operations on the disk.
 ///
@@ -30,7 +31,8 @@ pub fn record(seed: u64, orders: usize) -> Recorded {
         let tuning = Tuning::draw(&mut Rng::with_seed(seed));
         host.disk().set_sync_time(std::time::Duration::ZERO..=std::time::Duration::ZERO);
         host.disk().record();
-        let (node, _handle) = machine::start(host.clone(), &tuning).await.expect("a new disk");
+        let (node, _handle) =
+            machine::start(host.clone(), &tuning, &Arc::default()).await.expect("a new disk");
         let mut acknowledged = Vec::new();
         for first in (0..orders).step_by(4) {
             let four = (first..orders.min(first + 4)).map(|number| node.send(order(number)));
@@ -74,7 +76,7 @@ impl Recorded {
             let found = found.and_then(|orders| self.compare(state.after, &orders));
             found.map_err(|violation| {
                 let (after, lost) = (state.after, state.lost);
-                Violation::After(format!("operation {after}, {lost:?} lost: {violation}"))
+                violation.after(format!("operation {after}, {lost:?} lost"))
             })?;
             checked += 1;
         }
@@ -84,12 +86,13 @@ impl Recorded {
     }
 
     async fn found(&self, host: &Arc<VirtualHost>) -> Result<Vec<Order>, Violation> {
-        let started = machine::start(host.clone(), &self.tuning).await;
-        let (node, _) = started.map_err(|error| Violation::NoStart(error.to_string()))?;
+        let started = machine::start(host.clone(), &self.tuning, &Arc::<World>::default()).await;
+        let (node, _) = started
+            .map_err(|error| Invariant::Liveness.broken(format!("it does not start: {error}")))?;
         match node.ask(GetCustomerOrders { customer_id: "c".to_owned() }).await {
             Ok(found) => Ok(found.orders),
             Err(Failure::Domain(_)) => Ok(Vec::new()),
-            Err(Failure::Fault(fault)) => Err(Violation::NotServing(fault.to_string())),
+            Err(Failure::Fault(fault)) => Err(Invariant::Liveness.broken(fault.to_string())),
         }
     }
 
@@ -98,10 +101,10 @@ impl Recorded {
             let there = found.iter().filter(|found| found.product_id == order.product_id);
             match there.collect::<Vec<_>>()[..] {
                 [] if *promised > after => {}
-                [] => return Err(Violation::Lost(format!("{order:?}"))),
+                [] => return Err(Invariant::Kept.broken(format!("{order:?} is lost"))),
                 [one] if one == order => {}
-                [one] => return Err(Violation::TwoAnswers(format!("{order:?} and {one:?}"))),
-                _ => return Err(Violation::Doubled(format!("{order:?}"))),
+                [one] => return Err(Invariant::Kept.broken(format!("{order:?} and {one:?}"))),
+                _ => return Err(Invariant::Once.broken(format!("{order:?} is there twice"))),
             }
         }
         Ok(())

@@ -4,7 +4,9 @@ use catga::{Position, ReadLevel};
 use catga_testkit::disk::Counts;
 use serde::{Deserialize, Serialize};
 
+use crate::invariants::Evaluations;
 use crate::nemesis::End;
+use crate::unruly::Deeds;
 
 /// What a run went through, so that one that tested nothing is known for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +61,18 @@ pub struct Exercised {
     pub lost_writes: u64,
     /// Names that it took.
     pub lost_names: u64,
+    /// Handlers that panicked on purpose.
+    pub panics: u64,
+    /// Handlers that never ended.
+    pub endless: u64,
+    /// Nodes that went on although a fold of theirs had panicked.
+    pub broken_folds: u64,
+    /// Deliveries that did.
+    pub broken_deliveries: u64,
+    /// Events on which a subscriber gave up.
+    pub dead_letters: u64,
+    /// How often each promise was looked at.
+    pub evaluated: Evaluations,
     /// What only several nodes go through.
     pub cluster: ClusterExercised,
 }
@@ -131,6 +145,11 @@ impl Exercised {
             ("torn writes", self.torn_writes),
             ("lost writes", self.lost_writes),
             ("lost names", self.lost_names),
+            ("handlers that panicked", self.panics),
+            ("handlers without an end", self.endless),
+            ("folds that panicked", self.broken_folds),
+            ("deliveries that panicked", self.broken_deliveries),
+            ("dead letters", self.dead_letters),
         ];
         let cluster = self.cluster;
         // A lone node goes through none of them.
@@ -159,9 +178,11 @@ impl Exercised {
         one.iter().chain(rest).copied().collect()
     }
 
-    /// The names of what never happened.
+    /// The names of what never happened, and of what was never looked at.
     pub fn missing(&self) -> Vec<&'static str> {
-        self.rows().into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
+        let promises = self.evaluated.rows().map(|(invariant, count)| (invariant.title(), count));
+        let all = self.rows().into_iter().chain(promises);
+        all.filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
     }
 
     pub(crate) fn read(&mut self, level: ReadLevel, seen: Option<Position>) {
@@ -176,6 +197,13 @@ impl Exercised {
             End::Kill => self.kills += 1,
             End::Stop => self.stops += 1,
         }
+    }
+
+    /// What the code of the service that misbehaves did.
+    pub(crate) fn misdeeds(&mut self, deeds: &Deeds) {
+        self.panics += deeds.panics;
+        self.endless += deeds.stays;
+        self.broken_deliveries += deeds.broken_deliveries;
     }
 
     pub(crate) fn take(&mut self, counts: &Counts) {
@@ -213,6 +241,12 @@ impl AddAssign for Exercised {
             torn_writes,
             lost_writes,
             lost_names,
+            panics,
+            endless,
+            broken_folds,
+            broken_deliveries,
+            dead_letters,
+            evaluated,
             cluster,
         } = other;
         self.runs += runs;
@@ -239,6 +273,12 @@ impl AddAssign for Exercised {
         self.torn_writes += torn_writes;
         self.lost_writes += lost_writes;
         self.lost_names += lost_names;
+        self.panics += panics;
+        self.endless += endless;
+        self.broken_folds += broken_folds;
+        self.broken_deliveries += broken_deliveries;
+        self.dead_letters += dead_letters;
+        self.evaluated += evaluated;
         self.cluster += cluster;
     }
 }

@@ -1,35 +1,37 @@
 use std::collections::BTreeMap;
 
-use catga_core::{FaultCode, Offset};
+use catga_core::{Fault, Offset};
 use catga_journal::{Filter, Journal};
 
-use crate::Violation;
+use crate::invariants::{Evaluations, is_created_once, is_in_order, is_next};
+use crate::{Invariant, Violation};
 
-/// Positions rise, versions have no hole, and no order was created twice.
-pub(crate) async fn check_history(journal: &dyn Journal) -> Result<(), Violation> {
+/// Reads the whole history of a node, and judges every event.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) async fn judge_history(
+    journal: &dyn Journal,
+    evaluated: &mut Evaluations,
+) -> Result<Result<(), Violation>, Fault> {
+    for invariant in [Invariant::Once, Invariant::OneOrder, Invariant::OneWinner] {
+        evaluated.count(invariant);
+    }
     let mut versions = BTreeMap::<String, u64>::new();
     let (mut after, mut last) = (Offset::ZERO, Offset::ZERO);
     loop {
-        let page = journal.page(after, &Filter::All, 512).await;
-        let page = page.map_err(|fault| match fault.code() {
-            FaultCode::HistoryDamaged => Violation::Damaged(fault.to_string()),
-            _ => Violation::Contradiction(fault.to_string()),
-        })?;
+        let page = journal.page(after, &Filter::All, 512).await?;
         for event in &page.events {
-            let position = event.meta.position.offset;
-            let version = versions.entry(event.meta.stream.as_str().to_owned()).or_default();
-            *version += 1;
-            if position < last || event.meta.version != *version {
-                let what = format!("event {} of {:?}", event.meta.version, event.meta.stream);
-                return Err(Violation::Contradiction(what));
+            let judged = is_in_order(last, event)
+                .and_then(|()| is_created_once(event))
+                .and_then(|()| is_next(&mut versions, event));
+            if judged.is_err() {
+                return Ok(judged);
             }
-            if event.name.as_ref() == "order.created" && *version != 1 {
-                return Err(Violation::Doubled(format!("{:?}", event.meta.stream)));
-            }
-            last = position;
+            last = event.meta.position.offset;
         }
         if page.upto <= after {
-            return Ok(());
+            return Ok(Ok(()));
         }
         after = page.upto;
     }

@@ -4,8 +4,8 @@
 //! or one alone, on machines whose clocks, disks, network and chances follow from one seed. Power
 //! goes, processes die and stand still, links break, slow down and are cut one way, clocks jump, disks
 //! are full, slow, broken or lose a bit; clients place, cancel and read orders meanwhile, and retry
-//! until they are answered. It is checked all the time that nothing that a client saw acknowledged is
-//! lost, doubled or changed, that reads show what they promise, and that all nodes tell one story.
+//! until they are answered, beside a service whose own code misbehaves. What must hold all the time,
+//! or when nothing is wrong any more, is in `invariants`, one promise in a file.
 //!
 //! `cargo xtask sim --seeds N --from S` runs many; the tests run a fixed share.
 
@@ -13,16 +13,20 @@ mod client;
 mod crash_states;
 mod exercised;
 mod history;
+mod invariants;
 mod ledger;
 mod machine;
 mod nemesis;
 mod run;
 mod trio;
 mod tuning;
+mod unruly;
 mod violation;
+mod watch;
 
 pub use catga_journal::planted::Planted;
 pub use crash_states::{Recorded, record};
 pub use exercised::{ClusterExercised, Exercised};
+pub use invariants::{Evaluations, Invariant};
 pub use run::{Nodes, Plan, Run, run};
 pub use violation::Violation;

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use catga::prelude::*;
-use catga::{Backend, Limits, Parts, StartError};
+use catga::{Backend, Limits, Parts, StartError, Wiring};
 use catga_cluster::{DataOptions, RaftLog, open_alone};
 use catga_core::NodeName;
 use catga_host::Host;
@@ -9,6 +9,7 @@ use catga_journal::Replica;
 use order_cluster::service::Orders;
 
 use crate::tuning::Tuning;
+use crate::unruly::{Misbehaving, World};
 
 /// Where a node keeps its data.
 const DATA: &str = "/data/node1";
@@ -20,17 +21,35 @@ pub(crate) type Handle = Arc<Replica<RaftLog>>;
 pub(crate) async fn start(
     host: Arc<dyn Host>,
     tuning: &Tuning,
+    world: &Arc<World>,
 ) -> Result<(Node, Handle), StartError> {
     let opened = Arc::default();
     let backend = Alone { tuning: tuning.clone(), opened: Arc::clone(&opened) };
     let node = Catga::builder()
         .host(host)
+        .limits(limits())
         .service(|wiring| Orders { book: wiring.projection() })
+        .service(misbehaving(world))
         .backend(backend)
         .start()
         .await?;
     let handle = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
     Ok((node, handle.expect("a node that has started has opened its journal")))
+}
+
+/// Those of every simulated node: a subscriber gives up soon, since many wait for that.
+pub(crate) fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.delivery_attempts = 3;
+    limits
+}
+
+/// Makes the service that misbehaves in `world`.
+pub(crate) fn misbehaving(
+    world: &Arc<World>,
+) -> impl FnOnce(&mut Wiring) -> Misbehaving + Send + 'static {
+    let world = Arc::clone(world);
+    move |wiring| Misbehaving { world, sound: wiring.projection(), brittle: wiring.projection() }
 }
 
 /// A node on disk, whose journal can be looked at.

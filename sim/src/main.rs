@@ -92,9 +92,8 @@ fn main() -> Result<()> {
         println!("{}", serde_json::to_string(&campaign::Told::from(run))?);
         return Ok(());
     }
-    for (name, count) in run.exercised.rows() {
-        println!("{name:>24} {count}");
-    }
+    run.led_to.iter().for_each(|line| println!("    {line}"));
+    campaign::print(&run.exercised);
     println!("{:>24} {:016x}", "trace", run.trace);
     match run.violation {
         None => Ok(()),

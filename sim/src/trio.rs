@@ -2,43 +2,39 @@
 //!
 //! Clients send to any node and ask another one when nobody answers. Meanwhile nodes are killed,
 //! lose their power, stand still, are cut off, drain; links break and slow down, clocks jump, disks
-//! are slow, full and fail. At every simulated millisecond it is checked that all nodes tell one
-//! story ([`Watch`]), and at the end, when nothing is wrong any more, that the cluster serves and
-//! that every node shows everything that was acknowledged, once.
+//! are slow, full and fail. All the time a [`Watch`] sees what the nodes do; at the end, when nothing
+//! is wrong any more, the cluster has to serve, and every node to show everything, to hold no more
+//! than it should, and to stop in order.
 
+mod ending;
 mod nemesis;
 mod replacing;
 mod site;
-mod watch;
+mod visit;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use catga::ReadLevel;
-use catga::prelude::*;
-use catga_host::{Host, timeout};
-use catga_journal::{Journal, planted};
+use catga_host::Host;
+use catga_journal::{observed, planted};
 use catga_testkit::VirtualHost;
 use catga_testkit::network::SimNetwork;
 use fastrand::Rng;
-use order_cluster::messages::GetCustomerOrders;
 use tokio::sync::Mutex;
 
 use self::nemesis::Nemesis;
 use self::site::Site;
-use self::watch::Watch;
-use crate::client::{Client, Reach};
-use crate::history::check_history;
+use crate::client::Client;
+use crate::invariants::{Evaluations, must};
 use crate::ledger::Ledger;
-use crate::run::{Plan, Run};
+use crate::run::{Plan, Run, VIOLATION};
 use crate::tuning::Tuning;
+use crate::unruly::{Unruly, World};
+use crate::watch::Watch;
 use crate::{Exercised, Violation};
 
 /// How many nodes there are.
 const NODES: usize = 3;
-
-/// How long a cluster to which nothing happens any more may take to serve.
-const SERVE_WAIT: Duration = Duration::from_secs(30);
 
 /// Runs a cluster of three nodes.
 pub(crate) fn run(plan: Plan) -> Run {
@@ -48,13 +44,18 @@ pub(crate) fn run(plan: Plan) -> Run {
             host.trace().keep_lines();
         }
         let mut trio = Trio::new(&host, plan.seed);
+        observed::observe(Some(trio.watch.clone()));
         let verdict = trio.live(Duration::from_millis(plan.ticks)).await;
+        if verdict.is_err() {
+            host.trace().note(VIOLATION);
+        }
         for site in &*trio.sites {
             site.host.crash().await;
         }
         host.crash().await;
         trio.report(verdict)
     });
+    observed::observe(None);
     planted::plant(None);
     run
 }
@@ -67,6 +68,8 @@ struct Trio {
     tuning: Tuning,
     ledger: Arc<Ledger>,
     clients: Vec<Arc<Mutex<Client>>>,
+    world: Arc<World>,
+    unruly: Arc<Mutex<Unruly>>,
     watch: Arc<Watch>,
 }
 
@@ -76,16 +79,20 @@ impl Trio {
         let tuning = Tuning::draw(&mut dice);
         host.trace().note(format_args!("{tuning:?}"));
         let network = SimNetwork::new(dice.u64(..), host.trace());
-        let site = |number| Site::new(number, dice.u64(..), &network, &tuning);
+        let world = Arc::<World>::default();
+        let site = |number| Site::new(number, dice.u64(..), &network, &tuning, &world);
         let sites: Arc<[Site]> = (0..NODES).map(site).collect();
-        let ledger = Arc::<Ledger>::default();
+        let ledger = Arc::new(Ledger::new(host.trace()));
         let client = |number| {
             let client = Client::new(number, Arc::clone(&ledger), dice.u64(..));
             Arc::new(Mutex::new(client))
         };
         let clients = (0..tuning.clients).map(client).collect();
-        let watch = Arc::new(Watch::default());
-        Self { host: Arc::clone(host), network, sites, dice, tuning, ledger, clients, watch }
+        let unruly = Unruly::new(Arc::clone(&ledger), Arc::clone(&world), dice.u64(..));
+        let unruly = Arc::new(Mutex::new(unruly));
+        let watch = Watch::new(&ledger);
+        let host = Arc::clone(host);
+        Self { host, network, sites, dice, tuning, ledger, clients, world, unruly, watch }
     }
 
     async fn live(&mut self, ticks: Duration) -> Result<(), Violation> {
@@ -94,6 +101,7 @@ impl Trio {
         }
         let watching = self.watch();
         self.send_clients();
+        self.send_unruly();
         // Mostly what happens to a cluster that exists; sometimes to one that begins.
         if self.dice.u8(0..4) > 0 {
             self.all_serve().await?;
@@ -112,19 +120,20 @@ impl Trio {
         };
         nemesis.end().await;
         let replaced = async {
-            while !nemesis.replace(self.host.now()).await? {
+            let mut evaluated = Evaluations::default();
+            while !nemesis.replace(self.host.now(), &mut evaluated).await? {
                 self.host.sleep(Duration::from_millis(5)).await;
             }
+            self.ledger.lock().exercised.evaluated += evaluated;
             Ok(())
         };
-        timeout(&*self.host, SERVE_WAIT, replaced).await.unwrap_or_else(|_| {
-            let what = format!("a member is not replaced after {SERVE_WAIT:?}");
-            Err(Violation::NotServing(what))
-        })?;
+        let why = || "a member is not replaced".to_owned();
+        must(&*self.host, &self.ledger, replaced, why).await?;
         self.clients.extend(served.into_iter().map(|client| Arc::new(Mutex::new(client))));
         self.ledger.verdict()?;
         self.settle().await?;
         self.audit().await?;
+        self.rests().await?;
         // Nothing of it was in memory alone.
         for site in &*self.sites {
             site.end(true).await;
@@ -133,6 +142,7 @@ impl Trio {
             site.start(&self.tuning);
         }
         self.audit().await?;
+        self.stops().await?;
         watching.abort();
         self.ledger.verdict()
     }
@@ -140,11 +150,11 @@ impl Trio {
     /// Looks at all nodes every millisecond.
     fn watch(&self) -> catga_host::Task {
         let (sites, watch) = (Arc::clone(&self.sites), Arc::clone(&self.watch));
-        let (ledger, host) = (Arc::clone(&self.ledger), Arc::clone(&self.host));
+        let host = Arc::clone(&self.host);
         let look = async move {
             loop {
-                if let Err(violation) = watch.look(&sites) {
-                    ledger.accuse(violation);
+                for site in &*sites {
+                    site.look(&watch);
                 }
                 host.sleep(Duration::from_millis(1)).await;
             }
@@ -177,19 +187,23 @@ impl Trio {
         }
     }
 
-    /// Nothing is wrong any more, so the cluster has to serve, and every doubt has an end.
-    async fn settle(&mut self) -> Result<(), Violation> {
-        self.ledger.close();
-        self.all_serve().await?;
-        for (number, client) in self.clients.iter().enumerate() {
-            let site = &self.sites[number % NODES];
-            let Some(visit) = site.visit(&self.host) else {
-                return Err(Violation::NotServing(format!("{} has ended", site.name())));
-            };
-            let mut client = client.lock().await;
-            client.settle(&visit, &*self.host).await?;
-        }
-        Ok(())
+    /// Has the service that misbehaves do so until the end of the run.
+    fn send_unruly(&mut self) {
+        let (unruly, sites) = (Arc::clone(&self.unruly), Arc::clone(&self.sites));
+        let (ledger, host) = (Arc::clone(&self.ledger), Arc::clone(&self.host));
+        let mut dice = self.dice.fork();
+        let work = async move {
+            while ledger.verdict().is_ok() && !ledger.is_closed() {
+                let mut unruly = unruly.lock().await;
+                if let Some(visit) = sites[dice.usize(..NODES)].visit(&host)
+                    && let Err(violation) = unruly.step(&visit).await
+                {
+                    return ledger.accuse(violation);
+                }
+                unruly.pause(&*host).await;
+            }
+        };
+        drop(self.host.spawn("unruly", Box::pin(work)));
     }
 
     /// Two nodes of which nothing is wrong serve, whatever the third does (I14).
@@ -215,16 +229,15 @@ impl Trio {
             }
             Ok(clients)
         };
-        let served = timeout(&*self.host, SERVE_WAIT, serve).await;
+        let why = || format!("without node{} they do not serve: {}", outsider + 1, self.describe());
+        let served = must(&*self.host, &self.ledger, serve, why).await;
         self.ledger.lock().exercised.cluster.cores += 1;
-        served.unwrap_or_else(|_| {
-            let states: Vec<_> = self.sites.iter().map(Site::describe).collect();
-            Err(Violation::NotServing(format!(
-                "without node{} for {SERVE_WAIT:?}: {}",
-                outsider + 1,
-                states.join("; ")
-            )))
-        })
+        served
+    }
+
+    fn describe(&self) -> String {
+        let states: Vec<_> = self.sites.iter().map(Site::describe).collect();
+        states.join("; ")
     }
 
     async fn all_serve(&self) -> Result<(), Violation> {
@@ -238,75 +251,8 @@ impl Trio {
             }
             Ok(())
         };
-        let served = timeout(&*self.host, SERVE_WAIT, serve).await;
-        served.unwrap_or_else(|_| {
-            let states: Vec<_> = self.sites.iter().map(Site::describe).collect();
-            Err(Violation::NotServing(format!("after {SERVE_WAIT:?}: {}", states.join("; "))))
-        })
-    }
-
-    /// Every node shows everything that was acknowledged, once, and all tell one story.
-    async fn audit(&self) -> Result<(), Violation> {
-        self.all_serve().await?;
-        for site in &*self.sites {
-            let Some(visit) = site.visit(&self.host) else { continue };
-            for client in &self.clients {
-                let name = client.lock().await.name().to_owned();
-                let acknowledged = self.ledger.lock().acknowledged(&name);
-                let query = GetCustomerOrders { customer_id: name.clone() };
-                let ask =
-                    async move |node: Node| node.ask(query).level(ReadLevel::Linearizable).await;
-                let shown = match visit.call(ask).await {
-                    Some(Ok(shown)) => shown.orders,
-                    Some(Err(Failure::Domain(_))) => Vec::new(),
-                    Some(Err(Failure::Fault(fault))) => {
-                        return Err(Violation::NotServing(format!("{}: {fault}", site.name())));
-                    }
-                    None => {
-                        return Err(Violation::NotServing(format!("{} answers not", site.name())));
-                    }
-                };
-                self.ledger.lock().check(&acknowledged, &shown)?;
-            }
-        }
-        self.same_everywhere().await
-    }
-
-    /// All nodes come to hold the same, to the last byte of what the engine hashes (I3, I8).
-    async fn same_everywhere(&self) -> Result<(), Violation> {
-        let same = async {
-            loop {
-                let hashes: Vec<_> = self.sites.iter().filter_map(Site::rolling_hash).collect();
-                if hashes.len() == NODES && hashes.iter().all(|hash| *hash == hashes[0]) {
-                    return;
-                }
-                self.host.sleep(Duration::from_millis(10)).await;
-            }
-        };
-        if timeout(&*self.host, SERVE_WAIT, same).await.is_err() {
-            let states: Vec<_> = self.sites.iter().map(Site::describe).collect();
-            return Err(Violation::Contradiction(format!("they differ: {}", states.join("; "))));
-        }
-        for site in &*self.sites {
-            if let Some(journal) = site.journal() {
-                self.check_history(&*journal).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks the history of a node, once what its disk lost is mended.
-    async fn check_history(&self, journal: &dyn Journal) -> Result<(), Violation> {
-        let checked = async {
-            loop {
-                match check_history(journal).await {
-                    Err(Violation::Damaged(_)) => self.host.sleep(Duration::from_millis(10)).await,
-                    checked => return checked,
-                }
-            }
-        };
-        let not_mended = |_| Err(Violation::NotServing("its history is not mended".to_owned()));
-        timeout(&*self.host, SERVE_WAIT, checked).await.unwrap_or_else(not_mended)
+        let why = || format!("they do not serve: {}", self.describe());
+        must(&*self.host, &self.ledger, serve, why).await
     }
 
     fn report(&self, verdict: Result<(), Violation>) -> Run {
@@ -319,6 +265,8 @@ impl Trio {
             site.count(&mut exercised);
         }
         exercised.cluster.leaders = self.watch.leaders();
-        Run { exercised, trace: trace.hash(), lines: trace.lines(), violation: verdict.err() }
+        exercised.evaluated += self.watch.evaluated();
+        exercised.misdeeds(&self.world.lock());
+        Run::of(exercised, &trace, verdict)
     }
 }

@@ -21,6 +21,12 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
+    /// How many bytes a node has to apply until it has written checkpoints and trimmed its log behind
+    /// them, whatever it held before.
+    pub(crate) fn turnover_bytes(&self) -> usize {
+        self.log_kept_bytes + 3 * self.checkpoint_bytes + 2 * self.segment_bytes as usize
+    }
+
     pub(crate) fn draw(dice: &mut Rng) -> Self {
         Self {
             clients: dice.u64(1..=12),

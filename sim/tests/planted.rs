@@ -87,6 +87,26 @@ fn effects_without_their_conditions_are_caught() {
 }
 
 #[test]
+fn a_snapshot_that_forgets_the_wall_time_is_caught() {
+    is_caught(Planted::WallNotInSnapshot, Nodes::Three, 6_000);
+}
+
+#[test]
+fn a_wait_that_stays_is_caught() {
+    is_caught(Planted::WaitKept, Nodes::Three, 6_000);
+}
+
+#[test]
+fn a_task_that_stays_of_a_lost_link_is_caught() {
+    is_caught(Planted::LinkTaskKept, Nodes::Three, 6_000);
+}
+
+#[test]
+fn a_command_that_stays_under_way_after_a_panic_is_caught() {
+    is_caught(Planted::PanicStaysUnderWay, Nodes::Three, 6_000);
+}
+
+#[test]
 fn a_removed_member_that_goes_on_is_caught() {
     is_caught_from(31, Planted::RemovedBelongs, Nodes::Three, 6_000);
 }

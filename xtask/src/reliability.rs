@@ -68,6 +68,7 @@ fn page(root: &Path) -> Result<String> {
     let mut text = read(&dir.join("page.md"))?;
     for (name, table) in [
         ("simulator", counts(&dir.join("simulator.json"))?),
+        ("promises", promises(&dir.join("simulator.json"))?),
         ("chaos", counts(&dir.join("chaos.json"))?),
         ("fuzz", counts(&dir.join("fuzz.json"))?),
         ("planted", planted(&dir.join("planted.json"))?),
@@ -91,9 +92,33 @@ fn parsed<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
         .with_context(|| format!("{} is not as it was", path.display()))
 }
 
-/// A table of everything that was counted, by name.
+/// Where the simulator counts how often it has looked at each promise.
+const PROMISES: &str = "evaluated";
+
+/// How often each promise was looked at, by its number.
+fn promises(path: &Path) -> Result<String> {
+    let mut counted: Map<String, Value> = parsed(path)?;
+    let Some(Value::Object(promises)) = counted.remove(PROMISES) else {
+        bail!("{} does not say how often promises were looked at", path.display());
+    };
+    let number = |title: &str| {
+        let number = title.split_once(' ').map_or(title, |(number, _)| number);
+        number.trim_start_matches('I').parse::<u32>().unwrap_or(u32::MAX)
+    };
+    let mut promises: Vec<_> = promises.into_iter().collect();
+    promises.sort_by_key(|(title, _)| number(title));
+    let mut table = "| promise | how often it was looked at |\n|---|---:|\n".to_owned();
+    for (title, count) in promises {
+        let count = count.as_u64().with_context(|| format!("{title} is no count"))?;
+        writeln!(table, "| {title} | {} |", grouped(count))?;
+    }
+    Ok(table)
+}
+
+/// A table of everything else that was counted, by name.
 fn counts(path: &Path) -> Result<String> {
-    let counted: Map<String, Value> = parsed(path)?;
+    let mut counted: Map<String, Value> = parsed(path)?;
+    counted.remove(PROMISES);
     let mut table = "| what | how often |\n|---|---:|\n".to_owned();
     add_counts(&mut table, &counted)?;
     Ok(table)
@@ -166,6 +191,17 @@ mod tests {
     fn thousands_stand_apart() {
         let all = [0, 999, 1_000, 12_345, 1_234_567].map(grouped);
         assert_eq!(all, ["0", "999", "1,000", "12,345", "1,234,567"]);
+    }
+
+    #[test]
+    fn promises_stand_in_the_order_of_their_numbers() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("simulator.json");
+        let text = r#"{"runs": 1, "evaluated": {"I1 stays": 7, "I11 one": 2, "I2 once": 1000}}"#;
+        fs::write(&path, text).expect("a file");
+        let rows = promises(&path).expect("they are counted");
+        assert!(rows.ends_with("| I1 stays | 7 |\n| I2 once | 1,000 |\n| I11 one | 2 |\n"));
+        assert!(!counts(&path).expect("they are counts").contains("I11"));
     }
 
     #[test]

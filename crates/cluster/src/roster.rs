@@ -85,6 +85,14 @@ impl RaftLog {
         roster
     }
 
+    /// True while a change of voters is half done: a majority of the former ones is needed beside one
+    /// of the new.
+    pub fn is_joint(&self) -> bool {
+        let metrics = self.raft().server_metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.membership_config.membership().get_joint_config().len() > 1
+    }
+
     /// Those who have a vote, as of the last entry in the log that says so.
     pub(crate) async fn voters(&self) -> Result<BTreeSet<NodeId>, Fatal<TypeConfig>> {
         let voters = self.raft.with_raft_state(|state| {

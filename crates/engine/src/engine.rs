@@ -9,7 +9,7 @@ use crate::session::{Found, Recorded};
 use crate::sessions::Sessions;
 use crate::{
     Applied, Directive, Effect, Entry, Limits, Lookup, MemoryState, OutsideKey, RecordHead,
-    Rejection, SessionInfo, State, Verdict,
+    Rejection, Remembered, SessionInfo, State, Verdict,
 };
 
 /// The newest version of the rules that this build decides by.
@@ -90,6 +90,12 @@ impl<S: State> Engine<S> {
     pub fn forget_what_counted(&mut self) {
         self.sessions = Sessions::default();
         self.keys = Keys::default();
+    }
+
+    /// Forgets the latest wall time: a bug on purpose.
+    #[cfg(feature = "planted")]
+    pub fn forget_wall(&mut self) {
+        self.wall = Timestamp::default();
     }
 
     /// Decides every effect of the entry in order; each sees what those before it did.
@@ -198,6 +204,17 @@ impl<S: State> Engine<S> {
     /// How much it remembers.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// How much it remembers of what has counted.
+    pub fn remembered(&self) -> Remembered {
+        let mut remembered = Remembered { keys: self.keys.len(), ..Remembered::default() };
+        for (_, session) in self.sessions.iter() {
+            remembered.sessions += 1;
+            remembered.ids += session.ids.len();
+            remembered.kept += session.kept.len();
+        }
+        remembered
     }
 
     /// An open session; none if it was closed or never opened.

@@ -64,6 +64,11 @@ impl Keys {
         self.aliases.put(&key, alias)
     }
 
+    /// How many are remembered, those whose time is over included until they are purged.
+    pub(crate) fn len(&self) -> usize {
+        self.aliases.len()
+    }
+
     /// The remembered keys, oldest first.
     pub(crate) fn iter(
         &self,

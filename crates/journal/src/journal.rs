@@ -8,7 +8,7 @@ use catga_core::{
 use catga_engine::{Effect, FIRST_ENGINE_VERSION, Lookup, OutsideKey, RecordHead, Verdict};
 use catga_host::BoxFuture;
 
-use crate::{Counted, Guarantees, Leadership, Pending, Watermark};
+use crate::{Counted, Guarantees, Held, Leadership, Pending, Watermark};
 
 /// What the runtime uses: effects in, verdicts and events out.
 ///
@@ -126,6 +126,11 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// What the state on disk rests on; nothing for a journal in memory.
     fn foundation(&self) -> Foundation {
         Foundation::default()
+    }
+
+    /// How full its tables and queues are.
+    fn held(&self) -> Vec<Held> {
+        Vec::new()
     }
 
     /// Answers what is pending and lets go of the log.

@@ -9,6 +9,7 @@
 
 mod counted;
 mod guarantees;
+mod held;
 mod watermark;
 
 mod journal;
@@ -22,6 +23,7 @@ mod archive;
 mod heads;
 mod history;
 mod index;
+pub mod observed;
 pub mod planted;
 mod record;
 mod replica;
@@ -36,6 +38,7 @@ mod tests;
 
 pub use counted::Counted;
 pub use guarantees::{Guarantees, Survives};
+pub use held::Held;
 pub use journal::{Committed, EngineVersions, Filter, Foundation, Journal, Page, RecordedOutcome};
 pub use log::{
     AppendError, Applier, Delivered, Leadership, Log, LogIndex, LogSnapshot, PendingSnapshot,

@@ -87,6 +87,11 @@ pub trait Log: Send + Sync + 'static {
         pending()
     }
 
+    /// How full its tables and queues are.
+    fn held(&self) -> Vec<crate::Held> {
+        Vec::new()
+    }
+
     /// What an acknowledged entry survives.
     fn guarantees(&self) -> crate::Guarantees;
 

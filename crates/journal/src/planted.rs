@@ -33,11 +33,19 @@ pub enum Planted {
     ConditionsDropped,
     /// A member that was removed is told that it belongs.
     RemovedBelongs,
+    /// Whoever stops waiting for a command stays among those who wait.
+    WaitKept,
+    /// A connection to a peer that is lost leaves a task behind.
+    LinkTaskKept,
+    /// A command whose handler panicked stays under way.
+    PanicStaysUnderWay,
+    /// A snapshot does not hold the latest wall time.
+    WallNotInSnapshot,
 }
 
 impl Planted {
     /// Each of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::AckBeforeSync,
         Self::VoteAroundAppends,
         Self::TornTailAccepted,
@@ -52,6 +60,10 @@ impl Planted {
         Self::AnswersSwapped,
         Self::ConditionsDropped,
         Self::RemovedBelongs,
+        Self::WaitKept,
+        Self::LinkTaskKept,
+        Self::PanicStaysUnderWay,
+        Self::WallNotInSnapshot,
     ];
 
     /// Its name on command lines and in tables.
@@ -71,6 +83,10 @@ impl Planted {
             Self::AnswersSwapped => "answers-swapped",
             Self::ConditionsDropped => "conditions-dropped",
             Self::RemovedBelongs => "removed-belongs",
+            Self::WaitKept => "wait-kept",
+            Self::LinkTaskKept => "link-task-kept",
+            Self::PanicStaysUnderWay => "panic-stays-under-way",
+            Self::WallNotInSnapshot => "wall-not-in-snapshot",
         }
     }
 

@@ -29,7 +29,7 @@ pub(crate) use head::set_first;
 pub use head::{FileKind, Head};
 pub use reader::SegmentReader;
 pub use scan::{Scan, Tail};
-pub use whole::{read_whole, write_whole};
+pub use whole::{read_whole, remove_unfinished, write_whole};
 pub use writer::SegmentWriter;
 
 /// How many bytes are made durable at once of what nobody waits for. A log on the same disk waits

@@ -15,7 +15,7 @@ use catga_core::{
 };
 use catga_engine::{Effect, Lookup, OutsideKey, RecordedAnswer, Trail};
 use catga_host::{BoxFuture, Deadlines, Host, timeout};
-use catga_journal::{Committed, Journal, Pending, RecordedOutcome, Role};
+use catga_journal::{Committed, Held, Journal, Pending, RecordedOutcome, Role};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::call::Ticket;
@@ -223,6 +223,21 @@ impl Committer {
 
     pub(crate) fn position(&self, offset: Offset) -> Position {
         Position { incarnation: self.journal.incarnation(), partition: 0, offset }
+    }
+
+    /// How full the tables of calls under way are.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        let most = self.limits.in_flight;
+        let mut held = vec![
+            Held::new("commands", most.saturating_sub(self.slots.available_permits()), most),
+            Held::within_others("keyed commands", self.flights.len()),
+            Held::within_others(
+                "requests gathered",
+                self.requests.as_ref().map_or(0, |requests| requests.len()),
+            ),
+        ];
+        held.extend(self.peers.iter().flat_map(|peers| peers.held()));
+        held
     }
 
     /// What this node's session says with the id of `call`.

@@ -16,6 +16,7 @@ use catga_core::{
     Tx, check, encoded, handler_panicked,
 };
 use catga_engine::{RecordedAnswer, Verdict};
+use catga_journal::planted::Planted;
 use catga_journal::{Pending, RecordedOutcome};
 
 use self::calls::{EdgeCall, HandlerCall};
@@ -47,6 +48,14 @@ enum Ran<R, E> {
     Recalled(Offset, RecordedOutcome),
     /// It came to no answer; no handler said so.
     Stopped(Fault),
+}
+
+impl<R, E> Ran<R, E> {
+    /// True if the handler panicked.
+    fn has_panicked(&self) -> bool {
+        let Self::Answered(Err(Failure::Fault(fault)), _) = self else { return false };
+        fault.code() == FaultCode::Panicked
+    }
 }
 
 /// What an attempt came to.
@@ -160,7 +169,7 @@ impl<S, E, H> DurableDispatch<S, E, H> {
         H: Layer,
     {
         let committer = &self.committer;
-        let _flight = if looks_up {
+        let flight = if looks_up {
             match Box::pin(committer.known(call)).await {
                 Ok(Known::Answered(offset, outcome)) => return Ran::Recalled(offset, outcome),
                 Ok(Known::Run(flight)) => Some(flight),
@@ -184,7 +193,12 @@ impl<S, E, H> DurableDispatch<S, E, H> {
                 }
             }
             match self.attempt::<M>(message, context, call).await {
-                Attempted::Ran(ran) => return ran,
+                Attempted::Ran(ran) => {
+                    if Planted::PanicStaysUnderWay.is_here() && ran.has_panicked() {
+                        std::mem::forget(flight);
+                    }
+                    return ran;
+                }
                 // The same conflict again: the handler does not look at what it conflicts with.
                 Attempted::Conflicted(at) if last_conflict == Some(at) => {
                     return Ran::Stopped(blind::<M>(at));

@@ -70,6 +70,10 @@ impl Flights {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Subject, Flight>> {
         self.by_subject.lock().unwrap_or_else(PoisonError::into_inner)
     }

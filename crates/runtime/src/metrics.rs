@@ -25,6 +25,8 @@ pub(crate) struct Metrics {
     owned: Family<Name, Gauge>,
     dead_letters: Family<Name, Gauge>,
     parked: Family<Name, Gauge>,
+    held: Family<What, Gauge>,
+    held_most: Family<What, Gauge>,
     /// Made for a node that has a certificate.
     certificate: OnceLock<CertificateMetrics>,
 }
@@ -49,6 +51,11 @@ struct Message {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Name {
     name: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct What {
+    what: &'static str,
 }
 
 /// The metrics of one durable handler, found once.
@@ -128,6 +135,18 @@ impl Metrics {
             "Events that wait behind the dead letters of a subscriber, as its owner knows",
             parked.clone(),
         );
+        let held = Family::<What, Gauge>::default();
+        registry.register(
+            "held",
+            "How many there are in each bounded table or queue of the node",
+            held.clone(),
+        );
+        let held_most = Family::<What, Gauge>::default();
+        registry.register(
+            "held_most",
+            "How many there may be, where nothing else bounds it",
+            held_most.clone(),
+        );
         Self {
             registry: Mutex::new(registry),
             commands,
@@ -140,6 +159,8 @@ impl Metrics {
             owned,
             dead_letters,
             parked,
+            held,
+            held_most,
             certificate: OnceLock::new(),
         }
     }
@@ -178,6 +199,13 @@ impl Metrics {
             let dead_letters = self.dead_letters.get_or_create(&Name { name });
             dead_letters.set(known(subscriber.dead_letters));
             self.parked.get_or_create(&Name { name }).set(known(subscriber.parked));
+        }
+        for held in node.held() {
+            let what = What { what: held.what };
+            self.held.get_or_create(&what).set(clamp(held.count as u64));
+            if let Some(most) = held.most {
+                self.held_most.get_or_create(&what).set(clamp(most as u64));
+            }
         }
         if let Some(certificate) = CertificateStatus::of(node) {
             let metrics =

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use catga_core::NodeName;
 use catga_host::{BoxFuture, Connection};
 
+use catga_journal::Held;
+
 use crate::{CertificateStatus, MemberStatus, MembershipChange, MembershipError};
 
 /// The way to the other nodes of the cluster.
@@ -39,6 +41,16 @@ pub trait PeerCalls: fmt::Debug + Send + Sync + 'static {
 
     /// The members as this node sees them.
     fn members(&self) -> Vec<MemberStatus>;
+
+    /// True while a change of voters is half done, as far as this node knows.
+    fn is_changing(&self) -> bool {
+        false
+    }
+
+    /// How full the tables of the links are.
+    fn held(&self) -> Vec<Held> {
+        Vec::new()
+    }
 
     /// Changes who belongs to the cluster, or leads it; whichever node this is, the leader does it.
     ///

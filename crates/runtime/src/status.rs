@@ -56,6 +56,7 @@ impl ClusterView {
             term: leadership.term,
             state,
             members,
+            is_changing: peers.is_some_and(|peers| peers.is_changing()),
             guarantees: self.node.0.journal.guarantees(),
             engine: self.node.0.journal.engine(),
             sessions: self.node.0.journal.nodes().into_iter().map(NodeName::new).collect(),
@@ -95,6 +96,9 @@ pub struct ClusterStatus {
     pub state: NodeState,
     /// All members, the node itself included.
     pub members: Vec<MemberStatus>,
+    /// True while a change of voters is half done: until its second half is committed, majorities of
+    /// both the former voters and the new ones are needed.
+    pub is_changing: bool,
     /// What an acknowledged effect survives.
     pub guarantees: Guarantees,
     /// By which version of the engine's rules the node's journal decides, and up to which it goes

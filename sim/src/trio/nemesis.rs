@@ -9,6 +9,7 @@ use fastrand::Rng;
 use super::NODES;
 use super::replacing::Replacing;
 use super::site::Site;
+use crate::invariants::Evaluations;
 use crate::tuning::Tuning;
 use crate::{Exercised, Violation};
 
@@ -83,7 +84,7 @@ impl<'a> Nemesis<'a> {
         for (_, mend) in due {
             self.mend(mend).await;
         }
-        self.replace(now).await?;
+        self.replace(now, &mut exercised.evaluated).await?;
         for number in 0..NODES {
             if let Some(why) = self.sites[number].ended()? {
                 // As whoever runs it would: the process has ended, and is started again.
@@ -234,10 +235,14 @@ impl<'a> Nemesis<'a> {
     ///
     /// # Errors
     /// When the node goes on although it was taken out.
-    pub(super) async fn replace(&mut self, now: Duration) -> Result<bool, Violation> {
+    pub(super) async fn replace(
+        &mut self,
+        now: Duration,
+        evaluated: &mut Evaluations,
+    ) -> Result<bool, Violation> {
         let by = self.dice.usize(..NODES);
         let Some(replacing) = &mut self.replacing else { return Ok(true) };
-        if !replacing.is_done(&self.sites, by, now)? {
+        if !replacing.is_done(&self.sites, by, now, evaluated)? {
             return Ok(false);
         }
         let number = replacing.number;

@@ -1,14 +1,14 @@
 use std::time::Duration;
 
-use catga::{MembershipError, Node};
+use catga::prelude::*;
+use catga::{MembershipError, ReadLevel};
 use catga_host::Host;
 use tokio::sync::oneshot;
 
 use super::site::Site;
 use crate::Violation;
-
-/// How long a node that was taken out alive may go on: it asks once a second, and links may be cut.
-const NOTICE_WAIT: Duration = Duration::from_secs(10);
+use crate::invariants::{Evaluations, serves_on, serves_reads};
+use crate::unruly::GetNoted;
 
 /// A node that is being replaced: it is taken out of the cluster, and comes back with an empty disk.
 pub(super) struct Replacing {
@@ -18,35 +18,56 @@ pub(super) struct Replacing {
     asked: Option<oneshot::Receiver<Result<(), MembershipError>>>,
     /// When it was taken out, if it has been.
     out: Option<Duration>,
+    /// A read that it was asked since, and whether it was answered.
+    read: Option<oneshot::Receiver<bool>>,
 }
 
 impl Replacing {
     pub(super) fn new(number: usize) -> Self {
-        Self { number, asked: None, out: None }
+        Self { number, asked: None, out: None, read: None }
     }
 
     /// True once the node has been taken out and its process has ended, by itself if it was alive.
     ///
     /// # Errors
-    /// When it goes on long after it was taken out (I13).
+    /// When it goes on long after it was taken out, or serves linearizable reads (I13).
     pub(super) fn is_done(
         &mut self,
         sites: &[Site],
         by: usize,
         now: Duration,
+        evaluated: &mut Evaluations,
     ) -> Result<bool, Violation> {
         if self.out.is_none() && !self.is_out(sites, by) {
             return Ok(false);
         }
         let since = *self.out.get_or_insert(now);
         let site = &sites[self.number];
+        self.is_served(site, evaluated)?;
+        serves_on(&site.name(), now.saturating_sub(since), evaluated)?;
         if !site.serves() || site.ended()?.is_some() {
             return Ok(true);
         }
-        match now.saturating_sub(since) > NOTICE_WAIT {
-            true => Err(Violation::ServesOn(site.name())),
-            false => Ok(false),
+        if self.read.is_none() {
+            self.read = site.node().map(|node| {
+                let (answer, read) = oneshot::channel();
+                drop(site.host.spawn("read", Box::pin(read_at(node, answer))));
+                read
+            });
         }
+        Ok(false)
+    }
+
+    /// Judges the last read, if it has ended.
+    fn is_served(&mut self, site: &Site, evaluated: &mut Evaluations) -> Result<(), Violation> {
+        let ended = match self.read.as_mut().map(oneshot::Receiver::try_recv) {
+            Some(Ok(is_answered)) => Some(is_answered),
+            Some(Err(oneshot::error::TryRecvError::Closed)) => Some(false),
+            Some(Err(oneshot::error::TryRecvError::Empty)) | None => None,
+        };
+        let Some(is_answered) = ended else { return Ok(()) };
+        self.read = None;
+        serves_reads(&site.name(), is_answered, evaluated)
     }
 
     /// True once the node has been taken out. Until then it asks another one, again and again.
@@ -66,6 +87,12 @@ impl Replacing {
         });
         false
     }
+}
+
+async fn read_at(node: Node, answer: oneshot::Sender<bool>) {
+    let asked = node.ask(GetNoted).level(ReadLevel::Linearizable);
+    // Whoever asked may have gone.
+    let _ = answer.send(asked.await.is_ok());
 }
 
 async fn remove(node: Node, name: String, answer: oneshot::Sender<Result<(), MembershipError>>) {

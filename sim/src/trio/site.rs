@@ -15,20 +15,24 @@ use order_cluster::service::Orders;
 use tokio::sync::oneshot;
 
 use super::NODES;
-use crate::client::Reach;
+use super::visit::Visit;
+use crate::invariants::Ground;
+use crate::machine::{limits, misbehaving};
 use crate::tuning::Tuning;
-use crate::{Exercised, Violation};
-
-/// Longer than any deadline of a client: after that its node has died.
-const CALL_WAIT: Duration = Duration::from_secs(6);
+use crate::unruly::World;
+use crate::watch::Watch;
+use crate::{Exercised, Invariant, Violation};
 
 /// A machine, and the node that runs on it now and then.
 pub(super) struct Site {
-    number: usize,
+    pub(super) number: usize,
     pub(super) host: Arc<VirtualHost>,
     life: Arc<Mutex<Life>>,
+    world: Arc<World>,
+    /// How many lives of its process there were.
+    lives: AtomicU64,
     /// Its commands that were acknowledged while it did not lead.
-    forwarded: Arc<AtomicU64>,
+    pub(super) forwarded: Arc<AtomicU64>,
     /// In how many lives it began with a checkpoint.
     from_checkpoint: AtomicU64,
     /// How often it took over the state of another.
@@ -59,7 +63,13 @@ fn name(number: usize) -> String {
 }
 
 impl Site {
-    pub(super) fn new(number: usize, seed: u64, network: &SimNetwork, tuning: &Tuning) -> Self {
+    pub(super) fn new(
+        number: usize,
+        seed: u64,
+        network: &SimNetwork,
+        tuning: &Tuning,
+        world: &Arc<World>,
+    ) -> Self {
         let disk = SimDisk::new(seed);
         disk.set_sync_time(tuning.sync_time.clone());
         let host = VirtualHost::in_network(seed, disk, network, &name(number));
@@ -67,6 +77,8 @@ impl Site {
             number,
             host,
             life: Arc::default(),
+            world: Arc::clone(world),
+            lives: AtomicU64::new(0),
             forwarded: Arc::default(),
             from_checkpoint: AtomicU64::new(0),
             taken_over: AtomicU64::new(0),
@@ -90,9 +102,11 @@ impl Site {
             }
             life.failed_syncs = self.host.disk().counts().failed_syncs;
         }
+        self.lives.fetch_add(1, Ordering::Relaxed);
         let watched = Watched { cluster: cluster(self.number, tuning), life: Arc::clone(&life) };
-        let builder = Catga::builder().name(self.name()).host(self.host.clone());
+        let builder = Catga::builder().name(self.name()).host(self.host.clone()).limits(limits());
         let builder = builder.service(|wiring| Orders { book: wiring.projection() });
+        let builder = builder.service(misbehaving(&self.world));
         let started = builder.backend(watched).start();
         let start = async move {
             let started = started.await;
@@ -174,7 +188,8 @@ impl Site {
         let why = failure.map(|fault| fault.to_string()).or_else(|| life.failed.clone());
         match why {
             Some(why) if !life.troubled && !is_doomed => {
-                Err(Violation::NoStart(format!("{}: {why}", self.name())))
+                let what = format!("it does not start or go on: {}: {why}", self.name());
+                Err(Invariant::Liveness.broken(what))
             }
             why => Ok(why),
         }
@@ -215,6 +230,58 @@ impl Site {
         (leadership.role == Role::Leader).then_some(leadership.term)
     }
 
+    /// Shows `watch` where it stands, and whether it leads.
+    pub(super) fn look(&self, watch: &Watch) {
+        if let Some(place) = self.rolling_hash() {
+            watch.stands(|| self.name(), place);
+        }
+        if let Some(term) = self.leads() {
+            watch.leads(self.number, self.life(), term);
+        }
+    }
+
+    /// Stops in order, however long that takes.
+    pub(super) async fn stop(&self) {
+        let node = lock(&self.life).node.take();
+        if let Some(node) = node {
+            let (done, stopped) = oneshot::channel();
+            let stop = async move {
+                node.shutdown().await;
+                let _ = done.send(());
+            };
+            drop(self.host.spawn("stop", Box::pin(stop)));
+            let _ = stopped.await;
+        }
+    }
+
+    /// How many lives of its process there were.
+    pub(super) fn life(&self) -> u64 {
+        self.lives.load(Ordering::Relaxed)
+    }
+
+    /// The node with its machine, to be measured; none if it does not serve.
+    pub(super) fn ground<'a>(
+        &'a self,
+        network: &'a SimNetwork,
+        tuning: &'a Tuning,
+    ) -> Option<Ground<'a>> {
+        Some(Ground {
+            name: self.name(),
+            host: &self.host,
+            node: self.node()?,
+            tuning,
+            peers: NODES as u64 - 1,
+            network: Some(network),
+        })
+    }
+
+    /// What the node says of the members: whether a change is half done, and their names.
+    pub(super) fn members(&self) -> Option<(bool, Vec<String>)> {
+        let status = self.node()?.cluster().status();
+        let names = status.members.iter().map(|member| member.name.to_string());
+        Some((status.is_changing, names.collect()))
+    }
+
     pub(super) fn describe(&self) -> String {
         let life = lock(&self.life);
         let started = if life.node.is_some() { "started" } else { "not started" };
@@ -251,44 +318,6 @@ impl Site {
     pub(super) fn visit(&self, outside: &Arc<VirtualHost>) -> Option<Visit<'_>> {
         let node = lock(&self.life).node.clone()?;
         Some(Visit { site: self, node, outside: Arc::clone(outside) })
-    }
-}
-
-/// A client at a node. It goes on when the node's machine does not.
-pub(super) struct Visit<'a> {
-    site: &'a Site,
-    node: Node,
-    outside: Arc<VirtualHost>,
-}
-
-impl Reach for Visit<'_> {
-    fn call<T, F>(
-        &self,
-        ask: impl FnOnce(Node) -> F + Send,
-    ) -> impl Future<Output = Option<T>> + Send
-    where
-        T: Send + 'static,
-        F: Future<Output = T> + Send + 'static,
-    {
-        let asked = ask(self.node.clone());
-        let (done, answered) = oneshot::channel();
-        let call = async move {
-            // The client may have gone.
-            let _ = done.send(asked.await);
-        };
-        drop(self.site.host.spawn("call", Box::pin(call)));
-        let leads = self.site.leads().is_some();
-        async move {
-            let answer = timeout(&*self.outside, CALL_WAIT, answered).await.ok()?.ok();
-            if answer.is_some() && !leads {
-                self.site.forwarded.fetch_add(1, Ordering::Relaxed);
-            }
-            answer
-        }
-    }
-
-    fn place(&self) -> usize {
-        self.site.number
     }
 }
 

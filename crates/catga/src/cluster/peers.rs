@@ -8,7 +8,7 @@ use catga_cluster::{
 };
 use catga_core::NodeName;
 use catga_host::{BoxFuture, Connection, Host};
-use catga_journal::Replica;
+use catga_journal::{Held, Replica};
 #[cfg(feature = "tls")]
 use catga_runtime::CertificateStatus;
 use catga_runtime::{
@@ -74,6 +74,14 @@ impl PeerCalls for ClusterPeers {
             status.with_endpoint(format!("http://{}", member.address))
         });
         members.collect()
+    }
+
+    fn is_changing(&self) -> bool {
+        self.replica.log().is_joint()
+    }
+
+    fn held(&self) -> Vec<Held> {
+        self.member.links().held()
     }
 
     fn change(&self, change: MembershipChange) -> BoxFuture<'_, Result<(), MembershipError>> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use catga_host::{Connection, Host, timeout};
+use catga_journal::planted::Planted;
 
 use super::connection::{End, Wires, run};
 use super::dialled::Dialled;
@@ -58,6 +59,9 @@ pub(super) async fn keep(shared: Arc<Shared>, link: Arc<Dialled>) {
             Ok((met, wires)) => {
                 let began = ground.host.now();
                 let end = serve(&shared, &link, &met, wires, changes).await;
+                if Planted::LinkTaskKept.is_here() {
+                    drop(shared.spawn("peer link", Box::pin(std::future::pending())));
+                }
                 if shared.has_left() {
                     return;
                 }

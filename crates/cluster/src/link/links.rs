@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catga_host::{BoxFuture, Connection, Deadlines, Host, Listener, Task, timeout};
+use catga_journal::Held;
 use tokio::sync::watch;
 
 use crate::{Address, CallError, LinkState, Peers, Recipient, Serve, Topic};
@@ -13,7 +14,7 @@ use super::accepted::accept;
 use super::dial::keep;
 use super::dialled::Dialled;
 use super::ground::Ground;
-use super::shared::Shared;
+use super::shared::{CONNECTIONS_MAX, LINKS_MAX, Shared};
 use super::{LinkOptions, LinkStats};
 
 /// How long a farewell waits for what is to be sent before it.
@@ -164,6 +165,19 @@ impl Links {
         for link in shared.links() {
             link.end("this node has left", true);
         }
+    }
+
+    /// How full the tables of the links are.
+    pub fn held(&self) -> Vec<Held> {
+        let shared = &self.0.shared;
+        let stats = self.stats();
+        let (links, connections) = shared.counts();
+        vec![
+            Held::new("links", links, LINKS_MAX),
+            Held::new("connections of peers", connections, CONNECTIONS_MAX),
+            Held::within_others("requests to send", stats.iter().map(|link| link.waiting).sum()),
+            Held::within_others("requests asked", stats.iter().map(|link| link.unanswered).sum()),
+        ]
     }
 
     /// What went through the link to each address, in their order.

@@ -16,10 +16,10 @@ use super::turn::Turn;
 const HANDSHAKES_MAX: usize = 64;
 
 /// How many addresses are known: far more than a cluster has members.
-const LINKS_MAX: usize = 1024;
+pub(super) const LINKS_MAX: usize = 1024;
 
 /// How many connections there are at once, dialled from here and from elsewhere.
-const CONNECTIONS_MAX: usize = 1024;
+pub(super) const CONNECTIONS_MAX: usize = 1024;
 
 /// What all links of a node share.
 pub(super) struct Shared {
@@ -146,6 +146,12 @@ impl Shared {
 
     pub(super) fn has_left(&self) -> bool {
         self.lock().left
+    }
+
+    /// How many links are known, and how many connections there are.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let table = self.lock();
+        (table.links.len(), table.connections.len())
     }
 
     pub(super) fn has_connections(&self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use catga_core::{Fault, FaultCode};
 use catga_host::{BoxFuture, Files, Host};
-use catga_journal::segment::{FileKind, SegmentError, read_whole, write_whole};
+use catga_journal::segment::{FileKind, SegmentError, read_whole, remove_unfinished, write_whole};
 use catga_journal::{FileReport, LogIndex, LogSnapshot};
 use openraft::SnapshotMeta;
 use prost::Message;
@@ -79,6 +79,7 @@ impl SnapshotFiles {
         dir: PathBuf,
         holds: Option<LogIndex>,
     ) -> Result<Self, SnapshotError> {
+        remove_unfinished(&*files, &dir)?;
         let mut newest = None;
         let mut refused = None;
         for name in names(&*files, &dir)?.iter().rev() {

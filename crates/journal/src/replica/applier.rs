@@ -11,6 +11,7 @@ use super::awaited::Wait;
 use super::pieces::ReplicaPieces;
 use super::shared::{Shared, State};
 use super::{checkpoint, install, snapshot, waiters};
+use crate::observed;
 use crate::planted::Planted;
 use crate::stored::storage_fault;
 use crate::{Applier, Delivered, LogIndex, LogSnapshot, Mending, PendingSnapshot, Pieces};
@@ -37,7 +38,9 @@ impl ReplicaApplier {
 
     fn apply_one(&mut self, delivered: &Delivered) -> Result<(), Fault> {
         let shared = Arc::clone(&self.shared);
-        let (entry, answers) = match shared.waiters.take(&delivered.entry) {
+        let sent = shared.waiters.take(&delivered.entry);
+        let is_own = sent.is_some();
+        let (entry, answers) = match sent {
             Some(sent) => (sent.entry, sent.answers),
             None => {
                 shared.clock.seen();
@@ -46,6 +49,7 @@ impl ReplicaApplier {
         };
         // If this fails, its waiters are gone with it, which tells them that they are in doubt.
         let applied = self.outcome_of(entry, delivered)?;
+        observed::show(|observer| observer.applied(&shared.node, delivered, is_own));
         // First the mark and then the waiters: whoever follows the journal is on its way before
         // callers ask what it has made of their effects.
         shared.applied.advance(applied);

@@ -8,6 +8,7 @@ use catga_engine::{Effect, OutsideKey};
 use tokio::sync::oneshot;
 
 use crate::Counted;
+use crate::planted::Planted;
 
 /// Commands that somebody waits for until they have counted here, whoever proposed them.
 ///
@@ -71,6 +72,11 @@ impl Awaited {
                 Err(_) => pending().await,
             }
         })
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
     }
 
     /// True if nobody waits, which is all that nearly every entry is asked.
@@ -157,6 +163,9 @@ impl Wait {
 
 impl Drop for Registered {
     fn drop(&mut self) {
+        if Planted::WaitKept.is_here() {
+            return;
+        }
         self.awaited.forget(self.ticket);
     }
 }

@@ -15,6 +15,7 @@ use super::faults;
 use super::shared::{Shared, State};
 use crate::heads::{Changed, stream_head};
 use crate::history::History;
+use crate::observed;
 use crate::record::Record;
 use crate::segment::SegmentError;
 use crate::stored::{Manifest, Stored, storage_fault};
@@ -70,10 +71,17 @@ pub(super) fn begin(shared: &Arc<Shared>) -> Result<PendingSnapshot, Fault> {
 /// The engine as a checkpoint writes it down.
 fn encoded(engine: &Engine<MemoryState>) -> Bytes {
     #[cfg(feature = "planted")]
-    if crate::planted::Planted::DedupNotInSnapshot.is_here() {
+    {
+        use crate::planted::Planted;
         let mut engine = engine.clone();
-        engine.forget_what_counted();
-        return engine.checkpoint();
+        if Planted::DedupNotInSnapshot.is_here() {
+            engine.forget_what_counted();
+            return engine.checkpoint();
+        }
+        if Planted::WallNotInSnapshot.is_here() {
+            engine.forget_wall();
+            return engine.checkpoint();
+        }
     }
     engine.checkpoint()
 }
@@ -103,6 +111,7 @@ async fn write(shared: &Shared, job: Job) -> Result<Bytes, Fault> {
     let (layers, stored) = shared.read(|state| state.layers(job.offset))?;
     let stored = stored.ok_or_else(|| Fault::internal("a checkpoint needs a disk"))?;
     let engine = encoded(&job.engine);
+    observed::show(|observer| observer.checkpoint(&shared.node, job.index, &engine));
     let (new, manifest) = loop {
         let engine = engine.clone();
         let written =

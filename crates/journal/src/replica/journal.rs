@@ -11,7 +11,7 @@ use super::batcher::Queued;
 use super::disk::Disk;
 use super::{Replica, faults, reading};
 use crate::{
-    Counted, EngineVersions, Filter, Foundation, Guarantees, Journal, Leadership, Log, Page,
+    Counted, EngineVersions, Filter, Foundation, Guarantees, Held, Journal, Leadership, Log, Page,
     Pending, RecordedOutcome, Watermark,
 };
 
@@ -138,6 +138,38 @@ impl<L: Log> Journal for Replica<L> {
 
     fn foundation(&self) -> Foundation {
         self.shared.disk.as_ref().map(Disk::foundation).unwrap_or_default()
+    }
+
+    fn held(&self) -> Vec<Held> {
+        let (shared, options) = (&self.shared, &self.options);
+        let queued = options.queue_capacity.saturating_sub(self.queue.capacity());
+        let mut held = vec![
+            Held::new("queued effects", queued, options.queue_capacity),
+            Held::new(
+                "entries under way",
+                shared.waiters.len(),
+                options.appends_in_flight_max + options.doubtful_max,
+            ),
+            Held::within_others("waits for others", shared.awaited.len()),
+        ];
+        let remembered = shared.read(|state| {
+            let engine = &state.engine;
+            let (remembered, keys) = (engine.remembered(), engine.limits().keys);
+            [
+                Held::within_others("sessions", remembered.sessions),
+                Held::within_others("ids", remembered.ids),
+                Held::new(
+                    "ids below marks",
+                    remembered.kept,
+                    engine.limits().kept * remembered.sessions,
+                ),
+                Held::new("keys", remembered.keys, keys),
+                Held::within_others("checkpoints under way", state.frozen.len()),
+            ]
+        });
+        held.extend(remembered.into_iter().flatten());
+        held.extend(self.log.held());
+        held
     }
 
     /// What still waits for an entry is refused; what is on its way is answered by the log, and

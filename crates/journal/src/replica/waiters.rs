@@ -63,6 +63,11 @@ impl Waiters {
         ticket
     }
 
+    /// How many entries are under way.
+    pub(super) fn len(&self) -> usize {
+        self.lock().batches.len()
+    }
+
     /// Takes the entry with these bytes, which was delivered; none if it is another node's.
     ///
     /// Two entries of equal bytes hold the same effects, so either answers for both.

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::{
     FileKind, FrameKind, Head, SegmentError, SegmentReader, SegmentWriter, Tail, read_whole,
-    write_whole,
+    remove_unfinished, write_whole,
 };
 
 struct Rig {
@@ -207,4 +207,17 @@ async fn a_small_file_is_replaced_as_a_whole() {
     rig.flip(64 + 24 + 3);
     let damaged = read().expect_err("damaged");
     assert!(damaged.to_string().contains("damaged at byte 64"), "{damaged}");
+}
+
+#[test]
+fn what_a_dead_writer_left_is_removed_and_nothing_else() {
+    let rig = Rig::new();
+    let dir = rig.path.parent().expect("a directory").to_owned();
+    for name in ["1.new", "1.checkpoint", "new"] {
+        std::fs::write(dir.join(name), b"half").expect("a file");
+    }
+    remove_unfinished(&Disk, &dir).expect("it can be read");
+    let mut left = Disk.list(&dir).expect("it can be read");
+    left.sort();
+    assert_eq!(left, ["1.checkpoint", "new"]);
 }

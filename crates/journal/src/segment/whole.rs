@@ -9,6 +9,9 @@ use super::head::HEAD_BYTES;
 use super::{FileKind, FrameKind, Head, SYNC_BYTES, SegmentError, SegmentReader};
 use crate::planted::Planted;
 
+/// How the name of a file ends that is not whole yet.
+const UNFINISHED: &str = "new";
+
 /// Puts a small file in the place of another in one step: a single frame with `payload`. It and
 /// its name are durable when this returns; until then the former file is whole.
 ///
@@ -22,7 +25,7 @@ pub async fn write_whole(
     payload: &[u8],
 ) -> Result<(), SegmentError> {
     let io = |error| SegmentError::io(path, error);
-    let new = path.with_extension("new");
+    let new = path.with_extension(UNFINISHED);
     let salt = catga_core::payload_hash(payload);
     let mut bytes = Head { kind, first: position, salt, note: 0 }.encode().to_vec();
     put(&mut bytes, salt, HEAD_BYTES as u64, FrameKind::OWNER, position, &[payload]);
@@ -42,6 +45,21 @@ pub async fn write_whole(
         return Ok(());
     }
     files.sync_dir(path.parent().unwrap_or(Path::new(""))).await.map_err(io)
+}
+
+/// Removes what a process that died while it [wrote a file](write_whole) has left in `dir`: where each
+/// file has a name of its own, nobody would write that one again.
+///
+/// # Errors
+/// When the machine refuses.
+pub fn remove_unfinished(files: &dyn Files, dir: &Path) -> Result<(), SegmentError> {
+    let io = |error| SegmentError::io(dir, error);
+    for name in files.list(dir).map_err(io)? {
+        if Path::new(&name).extension().is_some_and(|end| end == UNFINISHED) {
+            files.remove(&dir.join(name)).map_err(io)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes `bytes`, and syncs them as they come.

@@ -10,7 +10,9 @@ use super::manifest::Manifest;
 use crate::LogIndex;
 use crate::archive::{Archive, ArchiveOptions};
 use crate::index::{Index, TableMark, TableName, table_path};
-use crate::segment::{FileKind, SegmentError, SegmentReader, frame_bytes, read_whole, write_whole};
+use crate::segment::{
+    FileKind, SegmentError, SegmentReader, frame_bytes, read_whole, remove_unfinished, write_whole,
+};
 
 /// How many checkpoints are kept: the newest, and the one before it to fall back on.
 const KEPT: usize = 2;
@@ -96,6 +98,7 @@ impl Checkpoints {
             let made = self.files.create_dir(&dir).await;
             made.map_err(|error| SegmentError::io(&dir, error))?;
         }
+        remove_unfinished(&*self.files, &self.dir)?;
         for dir in [self.history_dir(), self.index_dir(), self.dir.clone()] {
             let synced = self.files.sync_dir(&dir).await;
             synced.map_err(|error| SegmentError::io(&dir, error))?;

@@ -180,6 +180,11 @@ impl Gathering {
         }
     }
 
+    /// How many requests wait for others to go with.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().batches.values().map(|batch| batch.requests.len()).sum()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

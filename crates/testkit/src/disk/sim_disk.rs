@@ -160,6 +160,11 @@ impl SimDisk {
         self.lock().state.live.used_bytes()
     }
 
+    /// How many times files are open: handles that the process has not let go of.
+    pub fn open_files(&self) -> usize {
+        self.lock().open.values().sum()
+    }
+
     /// A hash of all names and contents as they are read. To be compared within one build.
     pub fn digest(&self) -> u64 {
         self.lock().state.digest()

@@ -145,6 +145,15 @@ impl Connection {
         (self.end(side).machine, self.end(side.other()).machine)
     }
 
+    /// How many ends of it the process on `machine` holds.
+    pub(super) fn held_by(&self, machine: MachineId) -> usize {
+        let held = |end: &&End| {
+            let is_held = !matches!(end.state, EndState::Closed | EndState::Gone);
+            end.machine == machine && is_held
+        };
+        self.ends.iter().filter(held).count()
+    }
+
     /// True if nobody can notice any more what becomes of it.
     pub(super) fn is_over(&self) -> bool {
         self.ends.iter().all(|end| matches!(end.state, EndState::Closed | EndState::Gone))

@@ -132,6 +132,16 @@ impl SimNetwork {
         self.with(|net| net.reset(a, b));
     }
 
+    /// How many ends of connections the process on a machine holds.
+    ///
+    /// # Panics
+    /// If there is no such machine.
+    #[track_caller]
+    pub fn connections(&self, name: &str) -> usize {
+        let machine = self.machine(name);
+        self.with(|net| net.connections.values().map(|it| it.held_by(machine)).sum())
+    }
+
     /// What it went through.
     pub fn counts(&self) -> Counts {
         self.with(|net| net.counts)
