@@ -7,7 +7,7 @@ use catga_core::{
 use catga_engine::{Effect, Lookup, OutsideKey, RecordHead, Verdict};
 use catga_host::BoxFuture;
 
-use crate::{Counted, Guarantees, Leadership, Pending, Watermark};
+use crate::{Backup, BackupError, Backups, Counted, Guarantees, Leadership, Pending, Watermark};
 
 /// What the runtime uses: effects in, verdicts and events out.
 ///
@@ -119,6 +119,20 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// What the state on disk rests on; nothing for a journal in memory.
     fn foundation(&self) -> Foundation {
         Foundation::default()
+    }
+
+    /// Adds a backup of everything up to `from` at least, which is applied here, to those that are
+    /// there; the journal goes on meanwhile. Work starts at the first poll.
+    ///
+    /// # Errors
+    /// When the journal keeps nothing on disk, or another backup is being made there; when the
+    /// machine refuses, or what is here is damaged.
+    ///
+    /// # Cancel safety
+    /// Once it has begun, the backup is made, whoever waits for it.
+    fn backup(&self, into: Backups, from: Offset) -> BoxFuture<'_, Result<Backup, BackupError>> {
+        let _ = (into, from);
+        Box::pin(std::future::ready(Err(BackupError::NoDisk)))
     }
 
     /// Answers what is pending and lets go of the log.

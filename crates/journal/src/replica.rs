@@ -3,6 +3,7 @@
 
 mod applier;
 mod awaited;
+mod backup;
 mod batcher;
 mod checkpoint;
 mod checkpointer;

@@ -9,10 +9,10 @@ use tokio::sync::oneshot;
 
 use super::batcher::Queued;
 use super::disk::Disk;
-use super::{Replica, faults, reading};
+use super::{Replica, backup, faults, reading};
 use crate::{
-    Counted, Filter, Foundation, Guarantees, Journal, Leadership, Log, Page, Pending,
-    RecordedOutcome, Watermark,
+    Backup, BackupError, Backups, Counted, Filter, Foundation, Guarantees, Journal, Leadership,
+    Log, Page, Pending, RecordedOutcome, Watermark,
 };
 
 impl<L: Log> Journal for Replica<L> {
@@ -128,6 +128,10 @@ impl<L: Log> Journal for Replica<L> {
 
     fn foundation(&self) -> Foundation {
         self.shared.disk.as_ref().map(Disk::foundation).unwrap_or_default()
+    }
+
+    fn backup(&self, into: Backups, from: Offset) -> BoxFuture<'_, Result<Backup, BackupError>> {
+        Box::pin(backup::backup(&self.log, &self.shared, into, from))
     }
 
     /// What still waits for an entry is refused; what is on its way is answered by the log, and
