@@ -103,6 +103,7 @@ pub use catga_http as http;
 #[cfg(feature = "http")]
 pub use catga_http::{Routes, serve};
 pub use catga_journal as journal;
+pub use catga_journal::{Backup, BackupError, Backups};
 pub use catga_macros::{
     Command, DomainError, Event, Id, Query, aggregate, contract, projection, service,
 };

@@ -47,6 +47,7 @@ mod network;
 mod no_peers;
 mod opening;
 mod peers;
+mod restoring;
 mod roster;
 mod wire;
 
@@ -69,6 +70,7 @@ pub use options::Options;
 pub use peers::{Address, CallError, LinkState, Peer, Peers, Recipient, Serve, Topic};
 pub use progress::Progress;
 pub use raft_log::{OpenError, RaftLog};
+pub use restoring::{RestoreError, restore};
 pub use roster::{MemberView, Standing};
 pub use rt::Rt;
 pub use snapshot::{Snapshot, SnapshotStore};
