@@ -103,15 +103,14 @@ pub use catga_http as http;
 #[cfg(feature = "http")]
 pub use catga_http::{Routes, serve};
 pub use catga_journal as journal;
-pub use catga_journal::{Backup, BackupError, Backups};
 pub use catga_macros::{
     Command, DomainError, Event, Id, Query, aggregate, contract, projection, service,
 };
 pub use catga_runtime::{
-    Asking, Backend, Builder, CallOptions, CertificateStatus, Client, ClusterStatus, ClusterView,
-    DeadLetter, Health, Limits, MemberState, MemberStatus, MembershipChange, MembershipError,
-    Memory, Node, NodeState, OpenListener, Parts, PeerCalls, PeerError, PeerRequests,
-    ProjectionStatus, Sending, StartError, StartFault, SubscriberState, SubscriberStatus,
-    ViewStore, Wiring,
+    Asking, Backend, Backup, BackupError, Backups, Builder, CallOptions, CertificateStatus, Client,
+    ClusterStatus, ClusterView, DeadLetter, Health, Limits, MemberState, MemberStatus,
+    MembershipChange, MembershipError, Memory, Node, NodeState, OpenListener, Parts, PeerCalls,
+    PeerError, PeerRequests, ProjectionStatus, Sending, StartError, StartFault, SubscriberState,
+    SubscriberStatus, ViewStore, Wiring,
 };
 pub use uuid::Uuid;

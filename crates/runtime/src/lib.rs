@@ -43,6 +43,7 @@ mod status;
 pub use asking::Asking;
 pub use backend::{Backend, Memory, Parts};
 pub use builder::Builder;
+pub use catga_journal::{Backup, BackupError, Backups};
 pub use certificate::CertificateStatus;
 pub use client::Client;
 pub use limits::Limits;
