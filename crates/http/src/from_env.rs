@@ -22,9 +22,14 @@ pub(crate) fn admin_token() -> Result<Option<AdminToken>, ServeError> {
     token.map_err(ServeError::AdminToken)
 }
 
-/// Where operators may have backups made, `BACKUP_DIR`, and how many are kept, `BACKUP_KEEP`, if that
-/// is set.
-pub(crate) fn backups() -> Result<Option<Backups>, ServeError> {
+/// Where operators may have backups made, `BACKUP_DIR`, and how many of the newest are kept,
+/// `BACKUP_KEEP`; none if no directory is set.
+///
+/// [`serve`](crate::serve) reads it; this is for who runs a [`Server`](crate::Server).
+///
+/// # Errors
+/// When `BACKUP_KEEP` is no number of backups.
+pub fn backups_from_env() -> Result<Option<Backups>, ServeError> {
     read_backups(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
 }
 

@@ -29,7 +29,7 @@ pub async fn serve(node: Node, routes: Routes) -> Result<(), ServeError> {
         Some(token) => server.admin(token),
         None => server,
     };
-    let server = match from_env::backups()? {
+    let server = match from_env::backups_from_env()? {
         Some(backups) => server.backups(backups),
         None => server,
     };
