@@ -175,6 +175,29 @@ fn what_was_restored_grows_again_by_nodes_that_join_it() {
     });
 }
 
+/// Another node has what is damaged on this one, and mends it meanwhile.
+#[test]
+fn what_is_damaged_on_a_node_is_mended_and_backed_up() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 3);
+        let nodes = machines.start_all(3).await;
+        for _ in 0..20 {
+            order(&nodes[1], "alice").await;
+        }
+        nodes[0].backup("/first").await.expect("a backup");
+        let disk = machines.host(0).disk();
+        let is_history = |path: &&std::path::PathBuf| path.starts_with("/data/journal/history");
+        let paths = disk.paths();
+        disk.flip_bit(paths.iter().find(is_history).expect("a segment"), 300).expect("there");
+        nodes[0].backup(BACKUPS).await.expect("a backup");
+        assert_eq!(nodes[0].rolling_hash(), nodes[1].rolling_hash());
+        restore(&machines, 0).await.expect("restored");
+        drop(nodes);
+        machines.host(0).crash().await;
+        assert_eq!(count(&start_restored(machines.host(0)).await, "alice").await, 20);
+    });
+}
+
 #[test]
 fn an_id_that_another_node_minted_hears_its_first_answer_after_a_restore() {
     catga_testkit::run(1, async |test| {

@@ -12,6 +12,7 @@ mod options;
 mod start_error;
 
 mod backend;
+mod backup;
 mod builder;
 mod certificate;
 mod lifecycle;

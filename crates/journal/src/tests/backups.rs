@@ -435,6 +435,14 @@ fn two_at_once_and_strange_places_are_refused() {
         assert!(matches!(refused, BackupError::NotBackups { .. }), "{refused}");
         let refused = Backups::new("/data").verify(&rig.files()).expect_err("of a replica");
         assert!(refused.to_string().contains("no directory of backups"), "{refused}");
+        let disk = DiskOptions::new(rig.files(), "/other".into()).with_cluster("stock");
+        let others = options().with_incarnation(9).with_disk(disk);
+        let other = scripted_on(Arc::clone(&rig.host) as Arc<dyn Host>, others).await;
+        let other = other.expect("a new directory");
+        open_session(&*other, 1).await.expect("a session");
+        let refused = other.backup(Backups::new(DIR), Offset::ZERO).await.expect_err("another's");
+        let why = refused.to_string();
+        assert!(why.contains("of cluster `shop`") && why.contains("of `stock`"), "{why}");
         let missing = Backups::new("/none").list(&rig.files()).expect_err("not there");
         assert!(missing.to_string().contains("/none"), "{missing}");
 

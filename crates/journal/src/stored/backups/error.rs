@@ -39,6 +39,20 @@ pub enum BackupError {
         /// What it holds.
         found: String,
     },
+    /// The backups are of another cluster.
+    #[error(
+        "the backups in {} are of cluster `{found}`, and this node is of `{own}`: give each cluster \
+         a directory of its own",
+        dir.display()
+    )]
+    OfAnotherCluster {
+        /// Which.
+        dir: PathBuf,
+        /// Whose they are.
+        found: String,
+        /// Whose the node is.
+        own: String,
+    },
     /// There is no such backup.
     #[error(
         "there is no backup `{which}` in {}: {}",

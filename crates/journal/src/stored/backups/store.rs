@@ -2,7 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catga_host::{Files, Lock, Open};
+use catga_host::{File, Files, Lock, Open};
 
 use super::BackupError;
 use super::kept::Kept;
@@ -150,11 +150,11 @@ impl Store {
         write_whole(&*self.files, &path, FileKind::Backup, record.number, &record.encode()).await
     }
 
-    /// Looks at every byte of a piece: that it is what its name says, and what `piece` says.
+    /// Looks at every byte of a piece: that it is what its name says.
     ///
     /// # Errors
     /// When it is not, is not there, or cannot be read.
-    pub(super) fn check(&self, piece: &Piece, kept: &Kept) -> Result<(), SegmentError> {
+    pub(super) fn check_bytes(&self, kept: &Kept) -> Result<Arc<dyn File>, SegmentError> {
         let path = self.piece_path(kept);
         let io = |error| SegmentError::io(&path, error);
         let file = self.files.open(&path, Open::Read).map_err(io)?;
@@ -166,6 +166,17 @@ impl Store {
         if Kept::of_file(kept.kind, &*file, &path, length)? != *kept {
             return Err(damaged("its hash is not that of its name"));
         }
+        Ok(file)
+    }
+
+    /// The same, and that it is what `piece` says.
+    ///
+    /// # Errors
+    /// As [`check_bytes`](Self::check_bytes).
+    pub(super) fn check(&self, piece: &Piece, kept: &Kept) -> Result<(), SegmentError> {
+        let file = self.check_bytes(kept)?;
+        let (path, length) = (self.piece_path(kept), kept.length);
+        let damaged = |what| SegmentError::Damaged { path: path.clone(), at: 0, what };
         if piece.length() != length {
             return Err(damaged("it has another length than its manifest says"));
         }

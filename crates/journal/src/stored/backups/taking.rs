@@ -31,6 +31,8 @@ pub(crate) type GoesOn<'a> = &'a (dyn Fn() -> Result<(), Fault> + Send + Sync);
 struct There {
     /// By what they are to a replica.
     named: BTreeMap<String, Kept>,
+    /// Of which cluster the newest backup is.
+    cluster: Option<String>,
     /// Those that no manifest names: a backup was interrupted that had copied them.
     orphans: Vec<Kept>,
 }
@@ -53,6 +55,10 @@ impl Store {
         let io = |error| SegmentError::io(&dir, error);
         self.files.create_dir(&dir).await.map_err(io)?;
         let there = self.there()?;
+        if let Some(found) = there.cluster.as_ref().filter(|found| is_another(found, label)) {
+            let (dir, found, own) = (self.dir.clone(), found.clone(), label.cluster.clone());
+            return Err(BackupError::OfAnotherCluster { dir, found, own });
+        }
         let (mut kept, mut new) = (Vec::new(), (0, 0));
         for (number, piece) in (0..).zip(manifest.pieces()) {
             goes_on()?;
@@ -83,6 +89,7 @@ impl Store {
         for number in self.numbers()? {
             match self.read(number) {
                 Ok(record) => {
+                    there.cluster = Some(record.cluster.clone());
                     let pieces = record.pieces().into_iter();
                     there.named.extend(pieces.map(|(piece, kept)| (piece.name(), kept)));
                 }
@@ -98,18 +105,24 @@ impl Store {
 
     /// The file that has the piece, and is as it should be.
     fn find(&self, there: &There, piece: &Piece) -> Result<Option<Kept>, SegmentError> {
-        let named = there.named.get(&piece.name()).copied();
+        let checked = |checked: Result<(), SegmentError>| match checked {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_damage() => {
+                tracing::warn!(%error, "a piece of a backup is of no use");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        };
+        // What it is to a replica was looked at when it was copied.
+        if let Some(named) = there.named.get(&piece.name())
+            && checked(self.check_bytes(named).map(drop))?
+        {
+            return Ok(Some(*named));
+        }
         let might_be = |kept: &&Kept| (kept.kind, kept.length) == (Kind::of(piece), piece.length());
-        let orphans = there.orphans.iter().filter(might_be).copied();
-        for kept in named.into_iter().chain(orphans) {
-            match self.check(&piece.in_a_file_of(kept.length), &kept) {
-                Ok(()) => return Ok(Some(kept)),
-                Err(error) if error.is_damage() => {
-                    if Some(kept) == named {
-                        tracing::warn!(%error, "a piece of a backup is copied again");
-                    }
-                }
-                Err(error) => return Err(error),
+        for orphan in there.orphans.iter().filter(might_be) {
+            if checked(self.check(piece, orphan))? {
+                return Ok(Some(*orphan));
             }
         }
         Ok(None)
@@ -167,6 +180,12 @@ impl Store {
         }
         Ok(kept)
     }
+}
+
+/// True if the backups of the cluster `found` are none of the one that is to be added. A process of
+/// its own has no cluster, and may grow to one.
+fn is_another(found: &str, label: &Label) -> bool {
+    !found.is_empty() && !label.cluster.is_empty() && found != label.cluster
 }
 
 /// Why a part did not come to its end.
