@@ -109,10 +109,10 @@ pub use catga_macros::{
     Command, DomainError, Event, Id, Query, aggregate, contract, projection, service,
 };
 pub use catga_runtime::{
-    Asking, Backend, Builder, CallOptions, CertificateStatus, Client, ClusterStatus, ClusterView,
-    DeadLetter, Health, Limits, MemberState, MemberStatus, MembershipChange, MembershipError,
-    Memory, Node, NodeState, OpenListener, Parts, PeerCalls, PeerError, PeerRequests,
-    ProjectionStatus, Sending, StartError, StartFault, SubscriberState, SubscriberStatus,
-    ViewStore, Wiring,
+    Asking, Backend, Backup, BackupError, Backups, Builder, CallOptions, CertificateStatus, Client,
+    ClusterStatus, ClusterView, DeadLetter, Health, Limits, MemberState, MemberStatus,
+    MembershipChange, MembershipError, Memory, Node, NodeState, OpenListener, Parts, PeerCalls,
+    PeerError, PeerRequests, ProjectionStatus, Sending, StartError, StartFault, SubscriberState,
+    SubscriberStatus, ViewStore, Wiring,
 };
 pub use uuid::Uuid;

@@ -1,20 +1,26 @@
-//! Looking at a data directory from outside, while no node uses it. Nothing is changed.
+//! What is done to directories while no node uses them: looking at a node's data or at backups, and
+//! making the data of a new node of a backup.
 
 mod dump;
 mod json;
+mod restore;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use catga_cluster::DataDir;
-use catga_core::Fault;
+use catga_core::{Fault, FaultCode};
 use catga_host::{Disk, Files};
+use catga_journal::{Backup, BackupError, Backups};
 
 pub use self::dump::dump;
-pub use catga_journal::FileReport;
+pub use self::restore::{Restored, restore, restore_on};
+pub use catga_cluster::RestoreError;
+pub use catga_journal::{FileReport, ParseWhichError, Which};
 
-/// Reads every byte of the data directory `dir`, and says of each file what it holds, or what is
-/// damaged and where.
+/// Reads every byte of the data directory, or of the directory of backups, `dir`, and says of each
+/// file what it holds, or what is damaged and where; of backups also what is missing, and what none
+/// of them needs. Nothing is changed.
 ///
 /// ```no_run
 /// for file in catga::tools::verify("data/node1")? {
@@ -27,8 +33,29 @@ pub use catga_journal::FileReport;
 /// ```
 ///
 /// # Errors
-/// When it is no data directory, or a node uses it.
+/// When it is neither, or somebody uses it.
 pub fn verify(dir: impl AsRef<Path>) -> Result<Vec<FileReport>, Fault> {
+    let (files, dir): (Arc<dyn Files>, _) = (Arc::new(Disk), dir.as_ref());
+    // What is wrong with a directory that cannot be listed is said below.
+    if Backups::are_in(&*files, dir).unwrap_or_default() {
+        let reports = Backups::new(dir).verify(&files);
+        return reports.map_err(|error| Fault::new(FaultCode::Unreadable, error.to_string()));
+    }
+    Ok(DataDir::inspect(&files, dir)?.verify())
+}
+
+/// The backups in the directory `dir`, oldest first, by their manifests alone.
+///
+/// ```no_run
+/// for backup in catga::tools::backups("/backups/shop")? {
+///     println!("{} of {}: all up to {}", backup.number, backup.at, backup.position);
+/// }
+/// # Ok::<_, catga::BackupError>(())
+/// ```
+///
+/// # Errors
+/// When it is no directory of backups, or one of the manifests cannot be read.
+pub fn backups(dir: impl AsRef<Path>) -> Result<Vec<Backup>, BackupError> {
     let files: Arc<dyn Files> = Arc::new(Disk);
-    Ok(DataDir::inspect(&files, dir.as_ref())?.verify())
+    Backups::new(dir.as_ref()).list(&files)
 }

@@ -5,6 +5,7 @@ mod error;
 mod guarded;
 mod identity;
 mod inspection;
+mod unfinished;
 
 #[cfg(test)]
 mod fuzz;
@@ -20,11 +21,14 @@ use self::guarded::Guarded;
 pub use self::error::DataDirError;
 pub use self::identity::Identity;
 pub use self::inspection::Inspection;
+pub(crate) use self::unfinished::Unfinished;
 
 /// The file that says whose directory it is.
 const IDENTITY: &str = "identity";
 /// The file that is locked while a process uses the directory.
 const LOCK: &str = "lock";
+/// The file that says that a backup was to be restored here, and was not in full.
+const RESTORING: &str = "restoring";
 /// The file that says with whom the cluster began.
 const CHARTER: &str = "charter";
 
@@ -34,6 +38,7 @@ const CHARTER: &str = "charter";
 /// identity   whose directory it is
 /// charter    with whom its cluster began, if it has peers
 /// lock       held by the process that uses it
+/// restoring  while a backup is restored into it
 /// log/       the Raft log, in segment files
 /// snapshots/ places in the log from which a restart goes on
 /// journal/   checkpoints, history, indexes; what has come of another node's
@@ -67,6 +72,7 @@ impl DataDir {
             _ => unusable(source),
         })?;
         let files = Arc::new(Guarded::new(files, lock));
+        unfinished::refuse(&*files, dir)?;
         let path = dir.join(IDENTITY);
         let identity = match Identity::read(&*files, &path)? {
             Some(identity) => identity,
@@ -92,15 +98,22 @@ impl DataDir {
             });
         }
         let data = Self { dir: dir.to_owned(), files, identity };
-        for part in [data.log(), data.snapshots(), data.journal(), data.views()] {
-            data.files.create_dir(&part).await.map_err(unusable)?;
-        }
+        data.make_parts().await?;
         // A process that ended by itself may have left names that a loss of power takes back: those
         // of a charter, or of a snapshot for whose sake the log is dropped.
         for named in [data.dir.clone(), data.snapshots()] {
             data.files.sync_dir(&named).await.map_err(unusable)?;
         }
         Ok(data)
+    }
+
+    /// Makes the directories in it that are missing.
+    async fn make_parts(&self) -> Result<(), DataDirError> {
+        for part in [self.log(), self.snapshots(), self.journal(), self.views()] {
+            let made = self.files.create_dir(&part).await;
+            made.map_err(|source| DataDirError::Unusable { dir: self.dir.clone(), source })?;
+        }
+        Ok(())
     }
 
     /// Whose it is.

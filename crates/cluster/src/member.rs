@@ -133,9 +133,12 @@ impl Member {
         raft.heartbeat_interval = options.heartbeat_interval;
         let replica = {
             let (host, dir, data) = (Arc::clone(host), dir.clone(), options.data.clone());
-            let (incarnation, links) = (charter.incarnation, Some(self.links.clone()));
-            let open =
-                async move { open_journal(&host, &dir, data, incarnation, raft, links).await };
+            let (cluster, links) = (charter.cluster.clone(), self.links.clone());
+            let incarnation = charter.incarnation;
+            let open = async move {
+                let cluster = Some((&*cluster, links));
+                open_journal(&host, &dir, data, incarnation, raft, cluster).await
+            };
             on_a_thread(&self.host, open).await?
         };
         let joined = self.join(&replica, &charter).await;

@@ -57,8 +57,8 @@ pub(crate) async fn on_a_thread<T: Send + 'static>(
     done.unwrap_or_else(|_| Err(Fault::internal(format!("opening the data panicked: {task:?}"))))
 }
 
-/// The journal of the `incarnation` on `dir`, whose log takes part in the cluster as `raft` says, by
-/// `links` if it has peers.
+/// The journal of the `incarnation` on `dir`, whose log takes part as `raft` says in a cluster of
+/// some id, by links, if it has peers.
 ///
 /// Where this fails, the directory is free again.
 pub(crate) async fn open_journal(
@@ -67,9 +67,10 @@ pub(crate) async fn open_journal(
     options: DataOptions,
     incarnation: u64,
     raft: Options,
-    links: Option<Links>,
+    cluster: Option<(&str, Links)>,
 ) -> Result<Arc<Replica<RaftLog>>, Fault> {
     let DataOptions { dir: _, storage, pace, replica } = options;
+    let (id, links) = cluster.unzip();
     let log = LogStorage::open(host, dir.files(), &dir.log(), storage).await;
     let log = log.inspect_err(|_| dir.release())?;
     let peers: Arc<dyn Peers> = match &links {
@@ -80,7 +81,7 @@ pub(crate) async fn open_journal(
         Arc::new(OnDisk { log: log.clone(), snapshots: OnceLock::new(), dir: dir.clone(), links });
     let mut disk = DiskOptions::new(dir.files(), dir.journal()).with_pace(pace);
     if ground.links.is_some() {
-        disk = disk.with_mending();
+        disk = disk.with_mending().with_cluster(id.unwrap_or_default());
     }
     let replica = replica.with_incarnation(incarnation).with_disk(disk);
     let opened = Replica::open(Arc::clone(host), replica, async |applier| {

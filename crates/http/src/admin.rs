@@ -1,7 +1,8 @@
-//! What only an operator may do, over HTTP: change who belongs to the cluster.
+//! What only an operator may do, over HTTP: change who belongs to the cluster, and back it up.
 //!
 //! There are no such routes unless the program names the token that opens them.
 
+mod backup;
 mod token;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, post};
 use catga_core::FaultCode;
-use catga_runtime::{ClusterView, MembershipError, Node};
+use catga_runtime::{Backups, ClusterView, MembershipError, Node};
 
 pub use self::token::{AdminToken, AdminTokenError};
 use crate::observer::{Observer, trace_of};
@@ -26,15 +27,23 @@ struct Desk {
     node: Node,
     observer: Arc<Observer>,
     token: AdminToken,
+    /// Where backups go, if they go anywhere: never where a request says.
+    backups: Option<Backups>,
 }
 
 /// The routes that `token` opens.
-pub(crate) fn router(node: &Node, observer: &Arc<Observer>, token: AdminToken) -> Router {
-    let desk = Desk { node: node.clone(), observer: observer.clone(), token };
+pub(crate) fn router(
+    node: &Node,
+    observer: &Arc<Observer>,
+    token: AdminToken,
+    backups: Option<Backups>,
+) -> Router {
+    let desk = Desk { node: node.clone(), observer: observer.clone(), token, backups };
     Router::new()
         .route("/cluster/members/{name}", delete(remove))
         .route("/cluster/members/{name}/promote", post(promote))
         .route("/cluster/members/{name}/lead", post(lead))
+        .route("/cluster/backup", post(backup::back_up))
         .route_layer(from_fn_with_state(desk.clone(), guard))
         .with_state(desk)
 }

@@ -4,6 +4,8 @@ mod fuzz;
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use catga_runtime::Backups;
+
 use crate::{AdminToken, ServeError};
 
 /// The port of a node for which nothing is said.
@@ -21,6 +23,30 @@ pub(crate) fn admin_token() -> Result<Option<AdminToken>, ServeError> {
     let token = env::var("ADMIN_TOKEN").ok();
     let token = token.map(|token| AdminToken::new(&token)).transpose();
     token.map_err(ServeError::AdminToken)
+}
+
+/// Where operators may have backups made, `BACKUP_DIR`, and how many of the newest are kept,
+/// `BACKUP_KEEP`; none if no directory is set.
+///
+/// [`serve`](crate::serve) reads it; this is for who runs a [`Server`](crate::Server).
+///
+/// # Errors
+/// When `BACKUP_KEEP` is no number of backups.
+pub fn backups_from_env() -> Result<Option<Backups>, ServeError> {
+    read_backups(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+}
+
+fn read_backups(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Backups>, ServeError> {
+    let Some(dir) = variable("BACKUP_DIR") else { return Ok(None) };
+    let Some(value) = variable("BACKUP_KEEP") else { return Ok(Some(Backups::new(dir))) };
+    match value.trim().parse() {
+        Ok(keep @ 1..) => Ok(Some(Backups::new(dir).keep(keep))),
+        _ => Err(ServeError::Environment {
+            name: "BACKUP_KEEP",
+            value,
+            expected: "it must say how many of the newest backups are kept, such as 30",
+        }),
+    }
 }
 
 fn read(variable: impl Fn(&str) -> Option<String>) -> Result<SocketAddr, ServeError> {
@@ -79,6 +105,22 @@ mod tests {
                 .to_owned())
         );
         assert!(with(&[("BIND", "localhost")]).is_err_and(|error| error.contains("BIND")));
+    }
+
+    #[test]
+    fn backups_go_where_the_environment_says() {
+        let with = |dir: Option<&str>, keep: Option<&str>| {
+            let find = |name: &str| if name == "BACKUP_DIR" { dir } else { keep };
+            read_backups(|name| find(name).map(ToOwned::to_owned))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(with(None, Some("3")), Ok(None));
+        assert_eq!(with(Some("/b"), None), Ok(Some(Backups::new("/b"))));
+        assert_eq!(with(Some("/b"), Some(" 3 ")), Ok(Some(Backups::new("/b").keep(3))));
+        for wrong in ["0", "-1", "all"] {
+            let why = with(Some("/b"), Some(wrong)).expect_err("it is no number of backups");
+            assert!(why.contains("BACKUP_KEEP") && why.contains(wrong), "{why}");
+        }
     }
 
     #[test]

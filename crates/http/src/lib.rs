@@ -65,6 +65,7 @@ mod upgrade;
 
 pub use admin::{AdminToken, AdminTokenError};
 pub use entrance::Entrance;
+pub use from_env::backups_from_env;
 pub use route::{Route, delete, get, patch, post, put};
 pub use routes::Routes;
 pub use routes_error::RoutesError;

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::routing::MethodRouter;
 use catga_host::BoxFuture;
-use catga_runtime::Node;
+use catga_runtime::{Backups, Node};
 use utoipa::ToSchema;
 
 use crate::endpoint::Endpoint;
@@ -63,13 +63,20 @@ pub(crate) struct Settings {
     pub(crate) body_wait: Duration,
     /// What operators show to change the cluster; without it nobody can.
     pub(crate) admin: Option<AdminToken>,
+    /// Where operators may have backups made.
+    pub(crate) backups: Option<Backups>,
     /// How far the server is on its way out.
     pub(crate) leaving: Leaving,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { body_wait: Duration::from_secs(30), admin: None, leaving: Leaving::default() }
+        Self {
+            body_wait: Duration::from_secs(30),
+            admin: None,
+            backups: None,
+            leaving: Leaving::default(),
+        }
     }
 }
 
@@ -155,7 +162,10 @@ impl Routes {
             .merge(metrics_page::router(&node))
             .merge(swagger::router(document));
         let others = match &settings.admin {
-            Some(token) => others.merge(admin::router(&node, &observer, token.clone())),
+            Some(token) => {
+                let backups = settings.backups.clone();
+                others.merge(admin::router(&node, &observer, token.clone(), backups))
+            }
             None => others,
         };
         let others = others.layer(from_fn_with_state(observer.clone(), observe));

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use catga_host::{BoxFuture, Listener, timeout};
-use catga_runtime::Node;
+use catga_runtime::{Backups, Node};
 
 use crate::connections::{Bounds, Connections};
 use crate::leaving::Leaving;
@@ -16,7 +16,8 @@ use crate::{AdminToken, Routes, ServeError, from_env};
 /// It listens on the port `PORT` (5001) of the address `BIND` (127.0.0.1: nobody is authenticated
 /// yet, so that being reached from elsewhere is a decision). A node whose peers reach it already
 /// is served where they do. If `ADMIN_TOKEN` is set, whoever shows it may change the cluster (see
-/// [`Server::admin`]). SIGTERM and Ctrl-C drain it; a second one ends it at once. [`Server`]
+/// [`Server::admin`]), and have backups made in the directory `BACKUP_DIR`, if that is set, of which
+/// the newest `BACKUP_KEEP` are kept (all of them). SIGTERM and Ctrl-C drain it; a second one ends it at once. [`Server`]
 /// has everything to choose.
 ///
 /// # Errors
@@ -26,6 +27,10 @@ pub async fn serve(node: Node, routes: Routes) -> Result<(), ServeError> {
     let server = Server::new(node, routes);
     let server = match from_env::admin_token()? {
         Some(token) => server.admin(token),
+        None => server,
+    };
+    let server = match from_env::backups_from_env()? {
+        Some(backups) => server.backups(backups),
         None => server,
     };
     server.run().await
@@ -41,6 +46,7 @@ pub struct Server {
     body_wait: Duration,
     grace: Duration,
     admin: Option<AdminToken>,
+    backups: Option<Backups>,
     drain_on: Option<BoxFuture<'static, ()>>,
 }
 
@@ -55,6 +61,7 @@ impl Server {
             body_wait: Settings::default().body_wait,
             grace: Duration::from_millis(500),
             admin: None,
+            backups: None,
             drain_on: None,
         }
     }
@@ -104,6 +111,22 @@ impl Server {
         self
     }
 
+    /// Lets operators have backups of the node made among these, by `POST /cluster/backup`: it is
+    /// answered when the backup is made, with `201` and what is in it. Where a node has no such
+    /// directory the answer is `404`, and `409` while another backup is made there.
+    ///
+    /// ```no_run
+    /// # fn example(server: catga_http::Server) {
+    /// use catga_runtime::Backups;
+    ///
+    /// let server = server.backups(Backups::new("/backups/shop").keep(30));
+    /// # }
+    /// ```
+    pub fn backups(mut self, backups: impl Into<Backups>) -> Self {
+        self.backups = Some(backups.into());
+        self
+    }
+
     /// How long a draining server still serves, so that whoever balances the load can see that it is
     /// not ready: half a second. For as long again it tells whoever still comes to ask another node,
     /// so that nobody is lost who connects while it stops listening. A member of a cluster stays for
@@ -131,9 +154,13 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future stops accepting; open connections and the node go on.
     pub async fn run(self) -> Result<(), ServeError> {
-        let Self { node, routes, address, bounds, body_wait, grace, admin, drain_on } = self;
-        let settings = Settings { body_wait, admin, ..Settings::default() };
+        let Self { node, routes, address, bounds, body_wait, grace, admin, backups, drain_on } =
+            self;
+        let settings = Settings { body_wait, admin, backups, ..Settings::default() };
         let Apps { usual, crowded } = routes.assemble(node.clone(), &settings)?;
+        if settings.backups.is_some() && settings.admin.is_none() {
+            tracing::warn!("backups are asked for by operators, and there is no token of theirs");
+        }
         let mut stop = Stop::listen(drain_on).map_err(ServeError::Signals)?;
         let (listener, local) = listen(&node, address).await?;
         let connections = Connections::new(node.host().clone(), usual, crowded, bounds);

@@ -8,7 +8,9 @@ use catga_core::{
 use catga_engine::{Effect, FIRST_ENGINE_VERSION, Lookup, OutsideKey, RecordHead, Verdict};
 use catga_host::BoxFuture;
 
-use crate::{Counted, Guarantees, Held, Leadership, Pending, Watermark};
+use crate::{
+    Backup, BackupError, Backups, Counted, Guarantees, Held, Leadership, Pending, Watermark,
+};
 
 /// What the runtime uses: effects in, verdicts and events out.
 ///
@@ -131,6 +133,20 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// How full its tables and queues are.
     fn held(&self) -> Vec<Held> {
         Vec::new()
+    }
+
+    /// Adds a backup of everything up to `from` at least, which is applied here, to those that are
+    /// there; the journal goes on meanwhile. Work starts at the first poll.
+    ///
+    /// # Errors
+    /// When the journal keeps nothing on disk, or another backup is being made there; when the
+    /// machine refuses, or what is here is damaged.
+    ///
+    /// # Cancel safety
+    /// Once it has begun, the backup is made, whoever waits for it.
+    fn backup(&self, into: Backups, from: Offset) -> BoxFuture<'_, Result<Backup, BackupError>> {
+        let _ = (into, from);
+        Box::pin(std::future::ready(Err(BackupError::NoDisk)))
     }
 
     /// Answers what is pending and lets go of the log.

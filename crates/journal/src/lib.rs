@@ -48,5 +48,8 @@ pub use memory_log::{LogLimits, MemoryLog};
 pub use pending::Pending;
 pub use pieces::{HistoryPart, HistorySegment, Incoming, Mending, Outgoing, PiecePlace, Pieces};
 pub use replica::{CheckpointPace, DiskOptions, Replica, ReplicaApplier, ReplicaOptions};
-pub use stored::{DumpedEffect, FileReport, dump_history, verify_history};
+pub use stored::{
+    Backup, BackupError, Backups, DumpedEffect, FileReport, ParseWhichError, Which, WholeBackup,
+    dump_history, verify_history,
+};
 pub use watermark::{Reached, Watermark};

@@ -3,6 +3,7 @@
 
 mod applier;
 mod awaited;
+mod backup;
 mod batcher;
 mod checkpoint;
 mod checkpointer;
@@ -83,7 +84,8 @@ impl<L: Log> Replica<L> {
     where
         F: Future<Output = Result<L, Fault>>,
     {
-        let opened = disk::open(&host, &options).await?;
+        // Boxed: it is the largest part by far, and is over at once.
+        let opened = Box::pin(disk::open(&host, &options)).await?;
         let shared = Arc::new(Shared::new(&host, &options, opened));
         shared.goes_along(shared.engine_version())?;
         let log = Arc::new(open_log(ReplicaApplier::new(Arc::clone(&shared))).await?);

@@ -1,5 +1,6 @@
 //! What a replica has on disk as of its last checkpoint, and the checkpoint itself.
 
+pub(crate) mod backups;
 mod checkpoint;
 mod dump;
 mod incoming;
@@ -27,6 +28,7 @@ use crate::record::Record;
 use crate::segment::SegmentError;
 use crate::{Filter, Page, RecordedOutcome};
 
+pub use self::backups::{Backup, BackupError, Backups, ParseWhichError, Which, WholeBackup};
 pub(crate) use self::checkpoint::{Checkpoint, Checkpoints};
 pub use self::dump::{DumpedEffect, dump_history};
 pub(crate) use self::manifest::Manifest;

@@ -3,6 +3,7 @@
 mod memory_log;
 mod toy_cluster;
 
+mod backups;
 mod checkpointing;
 mod counted;
 mod doubt;

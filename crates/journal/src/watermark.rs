@@ -67,6 +67,11 @@ impl Watermark {
         wakers.into_values().for_each(Waker::wake);
     }
 
+    /// True if it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Ready once the mark is at or above `offset`: true, or false if it was closed before.
     ///
     /// # Cancel safety

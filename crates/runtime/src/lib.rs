@@ -12,6 +12,7 @@ mod options;
 mod start_error;
 
 mod backend;
+mod backup;
 mod builder;
 mod certificate;
 mod lifecycle;
@@ -43,6 +44,7 @@ mod status;
 pub use asking::Asking;
 pub use backend::{Backend, Memory, Parts};
 pub use builder::Builder;
+pub use catga_journal::{Backup, BackupError, Backups};
 pub use certificate::CertificateStatus;
 pub use client::Client;
 pub use limits::Limits;

@@ -3,6 +3,7 @@
 //! `cargo run --release -p order-cluster` starts three processes that are one cluster; [`run`] is
 //! what each of them does.
 
+mod backups;
 mod demo;
 mod members;
 mod operate;
@@ -33,6 +34,11 @@ async fn perform() -> Result<ExitCode, Box<dyn Error>> {
     match Options::parse().task()? {
         Task::Verify(dir) => tools::verify(&dir),
         Task::Dump(dir) => tools::dump(&dir),
+        Task::BackUp { at, dir } => backups::back_up(&at, &dir).await,
+        Task::Backups(dir) => backups::list(&dir),
+        Task::Restore { from, which, into, name } => {
+            backups::restore(&from, which, &into, &name).await
+        }
         Task::Operate(operation) => operate::operate(operation).await,
         Task::Certificates { dir, nodes, valid } => tools::certificates(&dir, nodes, valid),
         Task::Serve(serving) => run::serve(serving).await,

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use catga::tools::Which;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use order_cluster::certificates;
@@ -26,6 +27,8 @@ Environment:
                   PEM files, by which the node meets its peers over TLS
   ADMIN_TOKEN     what operators show to change the members; without it a node makes one, in
                   DATA_DIR/admin-token
+  BACKUP_DIR      where a node puts the backups that operators have made; without it there are none
+  BACKUP_KEEP     how many of the newest are kept there [all]
   RUST_LOG        how much it logs [info,openraft=warn]";
 
 /// The order service.
@@ -92,7 +95,35 @@ enum Tool {
         #[command(subcommand)]
         asked: Option<Asked>,
     },
-    /// Read every byte of the directory of a node that does not run, and name what is damaged.
+    /// Have a node that runs back its cluster up, into the directory that its BACKUP_DIR says.
+    Backup {
+        /// The node that makes the backup, whichever it is.
+        #[arg(long, default_value = "http://localhost:5001")]
+        at: String,
+    },
+    /// Show the backups in a directory.
+    Backups {
+        /// The directory; as BACKUP_DIR says if it is left out.
+        dir: Option<PathBuf>,
+    },
+    /// Make the directory of a new node of a backup. The node is a cluster of its own, which others
+    /// join with empty directories.
+    Restore {
+        /// The directory of the backups.
+        #[arg(value_name = "BACKUP_DIR")]
+        from: PathBuf,
+        /// The directory of the new node, where nothing is yet.
+        #[arg(long, value_name = "DATA_DIR")]
+        into: PathBuf,
+        /// The name of the new node, its NODE_ID.
+        #[arg(long)]
+        name: String,
+        /// Which backup: `latest`, or a number that `backups` shows.
+        #[arg(long, default_value = "latest")]
+        which: Which,
+    },
+    /// Read every byte of the directory of a node that does not run, or of one of backups, and name
+    /// what is damaged.
     Verify {
         /// The directory; as DATA_DIR says if it is left out.
         dir: Option<PathBuf>,
@@ -123,6 +154,9 @@ const VALID: Duration = Duration::from_secs(30 * 24 * 3600);
 pub(crate) enum Task {
     Verify(PathBuf),
     Dump(PathBuf),
+    BackUp { at: String, dir: PathBuf },
+    Backups(PathBuf),
+    Restore { from: PathBuf, which: Which, into: PathBuf, name: String },
     Operate(Operation),
     Certificates { dir: PathBuf, nodes: Vec<String>, valid: Duration },
     Serve(Serving),
@@ -146,6 +180,15 @@ impl Options {
             }
             Some(Tool::Dump { dir: given }) => {
                 return Ok(Task::Dump(given.unwrap_or_else(|| dir(&alone))));
+            }
+            Some(Tool::Backup { at }) => return Ok(Task::BackUp { at, dir: dir(&alone) }),
+            Some(Tool::Backups { dir: given }) => {
+                let given = given.or_else(|| variable("BACKUP_DIR").map(PathBuf::from));
+                let why = "name the directory of the backups, or set BACKUP_DIR";
+                return given.map(Task::Backups).ok_or_else(|| why.to_owned());
+            }
+            Some(Tool::Restore { from, into, name, which }) => {
+                return Ok(Task::Restore { from, which, into, name });
             }
             Some(Tool::Members { at, asked }) => {
                 let asked = asked.unwrap_or(Asked::List);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use catga::http::{AdminToken, AdminTokenError, Server};
+use catga::http::{AdminToken, AdminTokenError, Server, backups_from_env};
 use catga::prelude::*;
 use catga::{DataDir, InCluster, Node, OnDisk};
 use order_cluster::{routes::routes, service::Orders};
@@ -75,6 +75,9 @@ pub(crate) async fn serve(serving: Serving) -> Result<ExitCode, Box<dyn Error>> 
     let mut server = Server::new(node, routes());
     if let Some(token) = operators(&serving.place)? {
         server = server.admin(token);
+    }
+    if let Some(backups) = backups_from_env()? {
+        server = server.backups(backups);
     }
     server.run().await?;
     Ok(ExitCode::SUCCESS)

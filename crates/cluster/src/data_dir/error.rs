@@ -56,6 +56,28 @@ pub enum DataDirError {
         /// What it holds.
         other: String,
     },
+    /// It was to be made of a backup, and was not in full.
+    #[error(
+        "a restore into {} was interrupted, and what it holds is of no use: remove the directory, \
+         and restore the backup again",
+        dir.display()
+    )]
+    HalfRestored {
+        /// Which.
+        dir: PathBuf,
+    },
+    /// A backup is not restored over anything.
+    #[error(
+        "{} holds `{found}`, and a backup is restored into an empty directory: name one that is, or \
+         that does not exist",
+        dir.display()
+    )]
+    NotEmpty {
+        /// Which.
+        dir: PathBuf,
+        /// What it holds.
+        found: String,
+    },
     /// Its identity cannot be read or written.
     #[error(transparent)]
     Identity(#[from] SegmentError),
@@ -65,7 +87,9 @@ impl From<DataDirError> for Fault {
     fn from(error: DataDirError) -> Self {
         let code = match &error {
             DataDirError::Identity(file) if file.is_full() => FaultCode::StorageFull,
-            DataDirError::NoIdentity { .. } | DataDirError::Identity(_) => FaultCode::Unreadable,
+            DataDirError::NoIdentity { .. }
+            | DataDirError::HalfRestored { .. }
+            | DataDirError::Identity(_) => FaultCode::Unreadable,
             _ => FaultCode::LogUnavailable,
         };
         Self::new(code, error.to_string())

@@ -6,7 +6,7 @@ use catga_host::{Files, Lock};
 use catga_journal::segment::{FileKind, SegmentError, read_whole};
 use catga_journal::{DumpedEffect, FileReport, dump_history, verify_history};
 
-use super::{CHARTER, DataDir, DataDirError, IDENTITY, Identity, LOCK};
+use super::{CHARTER, DataDir, DataDirError, IDENTITY, Identity, LOCK, unfinished};
 use crate::Charter;
 use crate::storage::{read_entries, verify_log, verify_snapshots};
 
@@ -39,6 +39,7 @@ impl DataDir {
                 Err(_) => None,
             },
         };
+        unfinished::refuse(&**files, dir)?;
         let identity = match Identity::read(&**files, &dir.join(IDENTITY)) {
             Ok(Some(identity)) => Ok(identity),
             Ok(None) => {

@@ -1,9 +1,12 @@
 //! What only operators may do, and that nobody else can.
 
-use catga::Limits;
+use std::sync::Arc;
+
+use catga::{Backups, Limits, OnDisk};
 use catga_http::{AdminToken, AdminTokenError};
 
-use crate::serving::serve;
+use crate::serving::{Serving, serve, serve_node};
+use crate::shop::{Gate, builder};
 use crate::stream::rest;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -25,11 +28,13 @@ const ROUTES: [(&str, &str); 3] = [
     ("POST", "/cluster/members/node1/lead"),
 ];
 
+const BACKUP: (&str, &str) = ("POST", "/cluster/backup");
+
 #[tokio::test]
 async fn without_a_token_there_are_no_routes_for_operators() {
     let serving = serve(Limits::default(), |server| server).await;
     let header = format!("authorization: Bearer {TOKEN}\r\n");
-    for (method, path) in ROUTES {
+    for (method, path) in ROUTES.into_iter().chain([BACKUP]) {
         let answer = rest(&mut serving.say(&request(method, path, &header)).await).await;
         assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
     }
@@ -59,6 +64,65 @@ async fn nobody_comes_through_but_with_the_token() {
         assert!(answer.starts_with("HTTP/1.1 409 "), "{answer}");
         assert!(answer.contains("belongs to no cluster"), "{answer}");
     }
+}
+
+/// What a server answers to an operator who wants a backup.
+async fn back_up(serving: &Serving, header: &str) -> (u16, serde_json::Value) {
+    let (method, path) = BACKUP;
+    let answer = rest(&mut serving.say(&request(method, path, header)).await).await;
+    let status = answer.get(9..12).and_then(|status| status.parse().ok()).expect("a status");
+    let body = answer.split_once("\r\n\r\n").expect("a body").1;
+    (status, serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {answer}")))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_has_a_backup_made_where_the_server_was_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let backups = dir.path().join("backups");
+    let start = async |data: &str, backups: Option<Backups>| {
+        let gate = Arc::new(Gate::default());
+        let node = builder(Limits::default(), gate.clone()).data_dir(dir.path().join(data));
+        let node = node.start().await.expect("it starts");
+        let with = |server: catga_http::Server| match backups {
+            Some(backups) => server.admin(token()).backups(backups),
+            None => server.admin(token()),
+        };
+        serve_node(node, gate, with).await
+    };
+    let right = format!("authorization: Bearer {TOKEN}\r\n");
+    let serving = start("data", Some(Backups::new(&backups).keep(2))).await;
+    let (status, problem) = back_up(&serving, "").await;
+    assert_eq!((status, &problem["code"]), (401, &"unauthorized".into()), "{problem}");
+    assert!(!backups.exists());
+
+    let (status, made) = back_up(&serving, &right).await;
+    assert_eq!((status, &made["number"], &made["cluster"]), (201, &1.into(), &"".into()), "{made}");
+    assert!(made["bytes"].as_u64() > Some(100) && made["position"].is_string(), "{made}");
+    let (status, again) = back_up(&serving, &right).await;
+    assert_eq!((status, &again["newPieces"], &again["newBytes"]), (201, &0.into(), &0.into()));
+    back_up(&serving, &right).await;
+    let list = catga::tools::backups(&backups).expect("backups");
+    assert_eq!(list.iter().map(|backup| backup.number).collect::<Vec<_>>(), [2, 3]);
+
+    let lock = std::fs::File::open(backups.join("lock")).expect("it is there");
+    lock.try_lock().expect("nobody has it");
+    let (status, problem) = back_up(&serving, &right).await;
+    assert_eq!(status, 409, "{problem}");
+    assert!(problem["detail"].as_str().expect("a text").contains("are in use"), "{problem}");
+    drop(lock);
+    // The directory of another node is none for backups.
+    let serving = start("other", Some(Backups::new(dir.path().join("data")))).await;
+    let (status, problem) = back_up(&serving, &right).await;
+    assert_eq!(status, 409, "{problem}");
+
+    let serving = start("third", None).await;
+    let (status, problem) = back_up(&serving, &right).await;
+    assert_eq!(status, 404, "{problem}");
+    assert!(problem["detail"].as_str().expect("a text").contains("BACKUP_DIR"), "{problem}");
+    let serving = serve(Limits::default(), |it| it.admin(token()).backups(&backups)).await;
+    let (status, problem) = back_up(&serving, &right).await;
+    assert_eq!(status, 409, "{problem}");
+    assert!(problem["detail"].as_str().expect("a text").contains("nothing on disk"), "{problem}");
 }
 
 #[test]

@@ -26,6 +26,15 @@ pub(crate) struct Serving {
 
 pub(crate) async fn serve(limits: Limits, with: impl FnOnce(Server) -> Server) -> Serving {
     let (node, gate) = node(limits).await;
+    serve_node(node, gate, with).await
+}
+
+/// The same with a node that runs already.
+pub(crate) async fn serve_node(
+    node: Node,
+    gate: Arc<Gate>,
+    with: impl FnOnce(Server) -> Server,
+) -> Serving {
     let stop = Arc::new(Notify::new());
     let asked = stop.clone();
     let server = Server::new(node.clone(), routes())

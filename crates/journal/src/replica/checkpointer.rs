@@ -11,7 +11,7 @@ use crate::Log;
 const LAST_WAIT: Duration = Duration::from_secs(10);
 
 /// How long a log may take to hear of what its applier has done.
-const HEARD_OF: Duration = Duration::from_millis(10);
+pub(super) const HEARD_OF: Duration = Duration::from_millis(10);
 
 /// Begins checkpoints when they are due, and trims the log behind them.
 #[derive(Debug)]

@@ -9,10 +9,10 @@ use tokio::sync::oneshot;
 
 use super::batcher::Queued;
 use super::disk::Disk;
-use super::{Replica, faults, reading};
+use super::{Replica, backup, faults, reading};
 use crate::{
-    Counted, EngineVersions, Filter, Foundation, Guarantees, Held, Journal, Leadership, Log, Page,
-    Pending, RecordedOutcome, Watermark,
+    Backup, BackupError, Backups, Counted, EngineVersions, Filter, Foundation, Guarantees, Held,
+    Journal, Leadership, Log, Page, Pending, RecordedOutcome, Watermark,
 };
 
 impl<L: Log> Journal for Replica<L> {
@@ -170,6 +170,10 @@ impl<L: Log> Journal for Replica<L> {
         held.extend(remembered.into_iter().flatten());
         held.extend(self.log.held());
         held
+    }
+
+    fn backup(&self, into: Backups, from: Offset) -> BoxFuture<'_, Result<Backup, BackupError>> {
+        Box::pin(backup::backup(&self.log, &self.shared, into, from))
     }
 
     /// What still waits for an entry is refused; what is on its way is answered by the log, and

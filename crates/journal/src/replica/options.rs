@@ -55,6 +55,8 @@ pub struct DiskOptions {
     /// True if other nodes have the same history and [mend](crate::Mending) what is damaged of it
     /// here. A replica without that does not start on what it sees to be damaged.
     pub mended: bool,
+    /// The id of the cluster, which backups say; empty for a replica that is alone.
+    pub cluster: String,
 }
 
 /// How often a replica makes checkpoints, and what the log keeps behind them.
@@ -86,7 +88,14 @@ impl DiskOptions {
     /// The usual options for a replica in `dir`.
     pub fn new(files: Arc<dyn Files>, dir: PathBuf) -> Self {
         let segment_bytes = ArchiveOptions::default().segment_bytes;
-        Self { files, dir, pace: CheckpointPace::default(), segment_bytes, mended: false }
+        Self {
+            files,
+            dir,
+            pace: CheckpointPace::default(),
+            segment_bytes,
+            mended: false,
+            cluster: String::new(),
+        }
     }
 
     /// The same options with segments of `bytes` bytes.
@@ -100,6 +109,13 @@ impl DiskOptions {
     #[must_use]
     pub fn with_mending(mut self) -> Self {
         self.mended = true;
+        self
+    }
+
+    /// The same options for a replica in the cluster with this id.
+    #[must_use]
+    pub fn with_cluster(mut self, id: impl Into<String>) -> Self {
+        self.cluster = id.into();
         self
     }
 

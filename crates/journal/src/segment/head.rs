@@ -48,10 +48,12 @@ pub enum FileKind {
     View,
     /// With whom a cluster began.
     Charter,
+    /// What one backup consists of.
+    Backup,
 }
 
 impl FileKind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Log,
         Self::History,
         Self::Index,
@@ -60,6 +62,7 @@ impl FileKind {
         Self::Identity,
         Self::View,
         Self::Charter,
+        Self::Backup,
     ];
 
     const fn code(self) -> u32 {
@@ -72,6 +75,7 @@ impl FileKind {
             Self::Identity => 6,
             Self::View => 7,
             Self::Charter => 8,
+            Self::Backup => 9,
         }
     }
 }

@@ -72,6 +72,16 @@ impl Piece {
         }
     }
 
+    /// The same in a file of `length` bytes: one that came from another node may have its records in
+    /// other batches, and so be of another length.
+    pub(crate) fn in_a_file_of(self, length: u64) -> Self {
+        match self {
+            Self::Sealed(sealed) => Self::Sealed(Sealed { length, ..sealed }),
+            Self::Tail(tail) => Self::Tail(TailEnd { end: length, ..tail }),
+            other => other,
+        }
+    }
+
     /// What it is called while it is kept for a snapshot that is not complete: equal pieces have
     /// equal names, whichever node they came from.
     pub(crate) fn name(&self) -> String {

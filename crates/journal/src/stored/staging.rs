@@ -179,12 +179,7 @@ impl Staging {
         let io = |error| SegmentError::io(path, error);
         let file = self.files().open(path, Open::Read).map_err(io)?;
         let length = file.len().map_err(io)?;
-        // One that came from another node may be of another length.
-        let piece = match *piece {
-            Piece::Sealed(sealed) => Piece::Sealed(Sealed { length, ..sealed }),
-            Piece::Tail(tail) => Piece::Tail(TailEnd { end: length, ..tail }),
-            other => other,
-        };
+        let piece = piece.in_a_file_of(length);
         if piece.length() != length {
             return Ok(false);
         }

@@ -1,0 +1,85 @@
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use catga_core::{Fault, FaultCode};
+use catga_runtime::{Backup, BackupError};
+use serde::Serialize;
+
+use super::Desk;
+use crate::observer::trace_of;
+use crate::problem::Problem;
+
+/// A backup that was made.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Made {
+    /// Which of those in its directory.
+    number: u64,
+    /// How far it goes.
+    position: String,
+    /// When it was begun.
+    at: String,
+    /// The id of the cluster; empty for a process of its own.
+    cluster: String,
+    /// The node that made it.
+    node: String,
+    /// How many pieces it consists of.
+    pieces: u64,
+    /// How many bytes they have.
+    bytes: u64,
+    /// How many pieces were copied.
+    new_pieces: u64,
+    /// How many bytes were copied.
+    new_bytes: u64,
+}
+
+/// Makes a backup, and answers when it is made.
+pub(super) async fn back_up(State(desk): State<Desk>, request: Request) -> Response {
+    let trace = trace_of(&request).unwrap_or_else(|| desk.observer.new_trace());
+    let Some(backups) = desk.backups.clone() else {
+        let detail = "this node was given no directory for backups: set BACKUP_DIR, or name one \
+                      with `Server::backups`";
+        let code = FaultCode::InvalidMessage.as_str();
+        return Problem::new(StatusCode::NOT_FOUND, code, detail, trace).into_response();
+    };
+    match desk.node.backup(backups).await {
+        Ok(backup) => (StatusCode::CREATED, Json(Made::of(backup))).into_response(),
+        Err(error) => problem(error, trace).into_response(),
+    }
+}
+
+impl Made {
+    fn of(backup: Backup) -> Self {
+        Self {
+            number: backup.number,
+            position: backup.position.to_string(),
+            at: backup.at.to_string(),
+            cluster: backup.cluster,
+            node: backup.node.to_string(),
+            pieces: backup.pieces,
+            bytes: backup.bytes,
+            new_pieces: backup.new_pieces,
+            new_bytes: backup.new_bytes,
+        }
+    }
+}
+
+/// Why there is no backup.
+fn problem(error: BackupError, trace: u128) -> Problem {
+    let told = error.to_string();
+    let machine = match error {
+        // Asked again, it begins anew, and nothing is done twice.
+        BackupError::Journal(fault) => return Problem::fault(&fault, true, trace),
+        BackupError::File(error) if error.is_full() => FaultCode::StorageFull,
+        BackupError::File(_) => FaultCode::Internal,
+        // It is in use, or is used for something else; or there is nothing to back up.
+        _ => {
+            let code = FaultCode::InvalidMessage.as_str();
+            return Problem::new(StatusCode::CONFLICT, code, &told, trace);
+        }
+    };
+    // Whoever asks is an operator, and may know what the machine said.
+    let status = crate::fault_status::of_fault(&Fault::new(machine, told.clone()));
+    Problem::new(status, machine.as_str(), &told, trace)
+}

@@ -1,0 +1,89 @@
+//! Backups from the command line: have one made, show them, and make a new node of one.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use catga::tools::{self, Which};
+use comfy_table::{Table, presets};
+use hyper::StatusCode;
+use order_cluster::client::{Call, Client};
+use serde::Deserialize;
+
+use crate::operate::{refusal, resolve, token};
+
+/// How long a backup may take. The first one copies everything.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+/// What a node says of a backup that it has made.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Made {
+    number: u64,
+    position: String,
+    at: String,
+    pieces: u64,
+    bytes: u64,
+    new_pieces: u64,
+    new_bytes: u64,
+}
+
+/// Has the node at `at`, whose own directory is `dir`, make a backup.
+pub(crate) async fn back_up(at: &str, dir: &Path) -> Result<ExitCode, Box<dyn Error>> {
+    let mut client = Client::new(resolve(at).await?).patience(PATIENCE);
+    let call = Call::post("/cluster/backup", &());
+    let call = call.header("authorization", format!("Bearer {}", token(dir)?));
+    let answer = client.send(&call).await.map_err(|error| format!("{at}: {error}"))?;
+    let made: Option<Made> = answer.json().filter(|_| answer.status == StatusCode::CREATED);
+    let Some(made) = made else { return Err(refusal(&answer).into()) };
+    let Made { number, position, at, pieces, bytes, new_pieces, new_bytes } = made;
+    writeln!(
+        io::stdout(),
+        "backup {number} of {at}: all up to position {position}, {pieces} pieces of {bytes} bytes; \
+         {new_pieces} pieces of {new_bytes} bytes were copied"
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the backups in `dir`.
+pub(crate) fn list(dir: &Path) -> Result<ExitCode, Box<dyn Error>> {
+    let mut table = Table::new();
+    let head = ["backup", "made at", "cluster", "by", "position", "bytes", "copied"];
+    table.load_style(presets::NOTHING).set_header(head);
+    for backup in tools::backups(dir)? {
+        table.add_row([
+            backup.number.to_string(),
+            backup.at.to_string(),
+            backup.cluster,
+            backup.node.to_string(),
+            backup.position.to_string(),
+            backup.bytes.to_string(),
+            backup.new_bytes.to_string(),
+        ]);
+    }
+    writeln!(io::stdout(), "{table}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes of a backup in `from` the directory `into` of a new node, and says how that is started.
+pub(crate) async fn restore(
+    from: &Path,
+    which: Which,
+    into: &Path,
+    name: &str,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let restored = tools::restore(from, which, into, name).await?;
+    let (backup, into) = (&restored.backup, into.display());
+    writeln!(
+        io::stdout(),
+        "{into} is a new node, as of backup {} of {}: its journal goes up to position {}.\n\
+         Start it first, and then the others with empty directories:\n\n  \
+         NODE_ID={name} DATA_DIR={into} order-cluster",
+        backup.number,
+        backup.at,
+        restored.position,
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
