@@ -116,6 +116,14 @@ pub struct ClusterExercised {
     pub cores: u64,
     /// Members that were taken out and came back with an empty disk.
     pub replaced: u64,
+    /// Processes of a newer build than the one before on their machine.
+    pub upgrades: u64,
+    /// Processes of an older one.
+    pub downgrades: u64,
+    /// Runs that ended with builds of two engine versions.
+    pub mixed: u64,
+    /// Clusters that went over to newer rules once all their nodes knew them.
+    pub gone_over: u64,
 }
 
 impl Exercised {
@@ -171,6 +179,10 @@ impl Exercised {
             ("flapping links", cluster.flaps),
             ("cores that served", cluster.cores),
             ("replaced members", cluster.replaced),
+            ("newer builds", cluster.upgrades),
+            ("former builds", cluster.downgrades),
+            ("ends with two builds", cluster.mixed),
+            ("gone over to newer rules", cluster.gone_over),
         ];
         let alone = [("starts on a purged log", self.from_purged_log)];
         let is_cluster = cluster != ClusterExercised::default();
@@ -303,6 +315,10 @@ impl AddAssign for ClusterExercised {
             flaps,
             cores,
             replaced,
+            upgrades,
+            downgrades,
+            mixed,
+            gone_over,
         } = other;
         self.forwarded += forwarded;
         self.leaders += leaders;
@@ -321,5 +337,9 @@ impl AddAssign for ClusterExercised {
         self.flaps += flaps;
         self.cores += cores;
         self.replaced += replaced;
+        self.upgrades += upgrades;
+        self.downgrades += downgrades;
+        self.mixed += mixed;
+        self.gone_over += gone_over;
     }
 }

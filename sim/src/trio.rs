@@ -6,6 +6,7 @@
 //! is wrong any more, the cluster has to serve, and every node to show everything, to hold no more
 //! than it should, and to stop in order.
 
+mod builds;
 mod ending;
 mod nemesis;
 mod replacing;
@@ -22,6 +23,7 @@ use catga_testkit::network::SimNetwork;
 use fastrand::Rng;
 use tokio::sync::Mutex;
 
+use self::builds::Builds;
 use self::nemesis::Nemesis;
 use self::site::Site;
 use crate::client::Client;
@@ -96,7 +98,9 @@ impl Trio {
     }
 
     async fn live(&mut self, ticks: Duration) -> Result<(), Violation> {
+        let builds = Builds::draw(&mut self.dice, ticks);
         for site in &*self.sites {
+            site.build(builds.version(site.number));
             site.start(&self.tuning);
         }
         let watching = self.watch();
@@ -107,7 +111,7 @@ impl Trio {
             self.all_serve().await?;
         }
         let seed = self.dice.u64(..);
-        let mut nemesis = Nemesis::new(&self.sites, &self.network, &self.tuning, seed);
+        let mut nemesis = Nemesis::new(&self.sites, &self.network, &self.tuning, builds, seed);
         while self.host.now() < ticks && self.ledger.verdict().is_ok() {
             self.host.advance(nemesis.pause()).await;
             let exercised = nemesis.strike(self.host.now()).await?;
@@ -129,10 +133,15 @@ impl Trio {
         };
         let why = || "a member is not replaced".to_owned();
         must(&*self.host, &self.ledger, replaced, why).await?;
+        if nemesis.builds.finishes {
+            nemesis.upgrade_rest().await;
+        }
+        let builds = nemesis.builds;
         self.clients.extend(served.into_iter().map(|client| Arc::new(Mutex::new(client))));
         self.ledger.verdict()?;
         self.settle().await?;
         self.audit().await?;
+        self.goes_over(&builds).await?;
         self.rests().await?;
         // Nothing of it was in memory alone.
         for site in &*self.sites {

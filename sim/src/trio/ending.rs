@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use catga::prelude::*;
-use catga::{FaultCode, ReadLevel};
+use catga::{ENGINE_VERSION, FaultCode, ReadLevel};
 use catga_host::{Host, timeout};
 use catga_journal::Journal;
 use order_cluster::messages::GetCustomerOrders;
 
+use super::builds::Builds;
 use super::site::Site;
 use super::visit::Visit;
 use super::{NODES, Trio};
@@ -113,6 +114,26 @@ impl Trio {
         };
         let why = || "its history is not mended".to_owned();
         must(&*self.host, &self.ledger, judged, why).await
+    }
+
+    /// All decide by the newest rules that every build knows, and by no newer ones.
+    pub(super) async fn goes_over(&self, builds: &Builds) -> Result<(), Violation> {
+        let common = builds.common();
+        let engines = || self.sites.iter().map(Site::engine).collect::<Vec<_>>();
+        let same = async {
+            while engines().iter().any(|engine| *engine != Some(common)) {
+                self.host.sleep(Duration::from_millis(10)).await;
+            }
+            Ok(())
+        };
+        let why = || format!("all know version {common} of the rules, and have {:?}", engines());
+        must(&*self.host, &self.ledger, same, why).await?;
+        let cluster = &mut self.ledger.lock().exercised.cluster;
+        cluster.upgrades += builds.upgrades;
+        cluster.downgrades += builds.downgrades;
+        cluster.mixed += u64::from(common < ENGINE_VERSION);
+        cluster.gone_over += u64::from(builds.upgrades > 0 && common == ENGINE_VERSION);
+        Ok(())
     }
 
     /// Nothing is under way any more: the members are settled, and nobody holds more than it should.

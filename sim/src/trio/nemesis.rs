@@ -7,6 +7,7 @@ use catga_testkit::network::SimNetwork;
 use fastrand::Rng;
 
 use super::NODES;
+use super::builds::Builds;
 use super::replacing::Replacing;
 use super::site::Site;
 use crate::invariants::Evaluations;
@@ -29,6 +30,8 @@ pub(super) struct Nemesis<'a> {
     replaced: Option<usize>,
     /// It has lost some.
     flipped: bool,
+    /// Who runs which build.
+    pub(super) builds: Builds,
     /// What is made good again, and when.
     mending: Vec<(Duration, Mend)>,
 }
@@ -53,6 +56,7 @@ impl<'a> Nemesis<'a> {
         sites: &Arc<[Site]>,
         network: &'a SimNetwork,
         tuning: &'a Tuning,
+        builds: Builds,
         seed: u64,
     ) -> Self {
         network.set_latency(LATENCY);
@@ -68,6 +72,7 @@ impl<'a> Nemesis<'a> {
             replacing: None,
             replaced: None,
             flipped: false,
+            builds,
             mending: Vec::new(),
         }
     }
@@ -82,6 +87,10 @@ impl<'a> Nemesis<'a> {
         let mut exercised = Exercised::default();
         let due: Vec<_> = self.mending.extract_if(.., |(when, _)| *when <= now).collect();
         for (_, mend) in due {
+            if let Mend::Start(number) = mend {
+                self.builds.restarts(number, now, &mut self.dice);
+                self.sites[number].build(self.builds.version(number));
+            }
             self.mend(mend).await;
         }
         self.replace(now, &mut exercised.evaluated).await?;
@@ -249,6 +258,8 @@ impl<'a> Nemesis<'a> {
         self.replacing = None;
         let site = &self.sites[number];
         site.wipe().await;
+        self.builds.replaced(number);
+        site.build(self.builds.version(number));
         site.set_troubled(false);
         site.start(self.tuning);
         Ok(true)
@@ -311,6 +322,20 @@ impl<'a> Nemesis<'a> {
         }
     }
 
+    /// Has all run the newest build, one after the other.
+    pub(super) async fn upgrade_rest(&mut self) {
+        for number in self.builds.rest() {
+            self.builds.upgrade(number);
+            let site = &self.sites[number];
+            site.build(self.builds.version(number));
+            // One that is being replaced comes back with it.
+            if !self.is_replaced(number) {
+                site.drain().await;
+                site.start(self.tuning);
+            }
+        }
+    }
+
     /// Makes a machine good again, and has its node run.
     async fn restore(&mut self, number: usize) {
         self.mend(Mend::Resume(number)).await;
@@ -358,6 +383,7 @@ impl<'a> Nemesis<'a> {
     /// the rest.
     fn may_be_replaced(&self, number: usize) -> bool {
         self.replacing.is_none()
+            && self.builds.may_be_replaced(number)
             && (!self.flipped || number == self.rotten)
             && self.sites.iter().all(Site::serves)
     }

@@ -1,9 +1,9 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use catga::prelude::*;
-use catga::{Backend, Cluster, DataDir, Limits, Parts, StartFault};
+use catga::{Backend, Cluster, DataDir, ENGINE_VERSION, Limits, Parts, StartFault};
 use catga_core::{NodeName, Offset};
 use catga_host::{Host, timeout};
 use catga_journal::{Journal, Role};
@@ -29,6 +29,8 @@ pub(super) struct Site {
     pub(super) host: Arc<VirtualHost>,
     life: Arc<Mutex<Life>>,
     world: Arc<World>,
+    /// The newest engine version that its build goes along with.
+    engine: AtomicU32,
     /// How many lives of its process there were.
     lives: AtomicU64,
     /// Its commands that were acknowledged while it did not lead.
@@ -78,6 +80,7 @@ impl Site {
             host,
             life: Arc::default(),
             world: Arc::clone(world),
+            engine: AtomicU32::new(ENGINE_VERSION),
             lives: AtomicU64::new(0),
             forwarded: Arc::default(),
             from_checkpoint: AtomicU64::new(0),
@@ -103,7 +106,9 @@ impl Site {
             life.failed_syncs = self.host.disk().counts().failed_syncs;
         }
         self.lives.fetch_add(1, Ordering::Relaxed);
-        let watched = Watched { cluster: cluster(self.number, tuning), life: Arc::clone(&life) };
+        let cluster =
+            cluster(self.number, tuning).engine_version_max(self.engine.load(Ordering::Relaxed));
+        let watched = Watched { cluster, life: Arc::clone(&life) };
         let builder = Catga::builder().name(self.name()).host(self.host.clone()).limits(limits());
         let builder = builder.service(|wiring| Orders { book: wiring.projection() });
         let builder = builder.service(misbehaving(&self.world));
@@ -120,6 +125,16 @@ impl Site {
             }
         };
         drop(self.host.spawn("start", Box::pin(start)));
+    }
+
+    /// Has its next process be of a build that goes along with engine versions up to `version`.
+    pub(super) fn build(&self, version: u32) {
+        self.engine.store(version, Ordering::Relaxed);
+    }
+
+    /// The version of the engine's rules by which its journal decides.
+    pub(super) fn engine(&self) -> Option<u32> {
+        self.journal().map(|journal| journal.engine().active)
     }
 
     /// Its process ends, and with `power` its machine has no more.

@@ -27,6 +27,7 @@ fn charter(choices: &mut Choices<'_>) -> Charter {
             id: choices.number(),
             store: StoreId(choices.number().into()),
             address: choices.text(20),
+            version: u32::from(choices.byte()),
         };
         (NodeName::new(choices.text(9)), founding)
     };
@@ -107,7 +108,8 @@ fn what_founders_say_is_read_as_it_was_said_or_refused() {
             0 => {
                 let charter = choices.flip().then(|| charter(&mut choices));
                 let members = (0..choices.below(5)).map(|_| choices.text(20)).collect();
-                let introduction = Introduction { members, charter };
+                let version = u32::from(choices.byte());
+                let introduction = Introduction { members, charter, version };
                 assert_eq!(Introduction::read(introduction.encode()), Ok(introduction.clone()));
                 introduction.encode()
             }

@@ -4,7 +4,7 @@ use catga_fuzz::{Choices, allocated};
 use super::messages::{JoinAnswer, Saying, join, read_join};
 
 fn answer(choices: &mut Choices<'_>) -> JoinAnswer {
-    match choices.byte() % 8 {
+    match choices.byte() % 9 {
         0 => JoinAnswer::NotLeader { leader: choices.text(30) },
         1 => JoinAnswer::Step,
         2 => JoinAnswer::CatchingUp { has: choices.number(), last: choices.number() },
@@ -12,6 +12,7 @@ fn answer(choices: &mut Choices<'_>) -> JoinAnswer {
         4 => JoinAnswer::Member,
         5 => JoinAnswer::LostItsData,
         6 => JoinAnswer::Removed,
+        7 => JoinAnswer::TooOld { needs: u32::from(choices.byte()) },
         _ => JoinAnswer::Foreign,
     }
 }
@@ -26,7 +27,9 @@ fn what_joiners_say_and_hear_is_read_as_it_was_said_or_refused() {
             answer.encode()
         } else {
             let (address, incarnation) = (choices.text(30), choices.number());
-            join(&Saying { address, incarnation, belonged: choices.flip() })
+            let (belonged, full) = (choices.flip(), choices.flip());
+            let version = u32::from(choices.byte());
+            join(&Saying { address, incarnation, belonged, version, full })
         }
         .to_vec();
         choices.change(&mut bytes);
