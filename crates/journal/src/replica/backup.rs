@@ -64,7 +64,13 @@ impl<L: Log> Source<L> {
             attempts_left -= 1;
             let (manifest, mut pieces, label) = self.checkpoint(from, at).await?;
             match store.take(&mut pieces, &manifest, &label, &goes_on).await {
-                Ok(record) => return Ok(record.backup()),
+                Ok(record) => {
+                    let (backup, node) = (record.backup(), &label.node);
+                    let Backup { number, new_pieces, new_bytes, .. } = backup;
+                    let position = backup.position;
+                    tracing::info!(%node, number, %position, new_pieces, new_bytes, "backed up");
+                    return Ok(backup);
+                }
                 Err(BackupError::Journal(fault)) if attempts_left > 0 && may_pass(&fault) => {
                     tracing::warn!(node = %label.node, %fault, "a backup begins again");
                     self.host.sleep(MENDED_AFTER).await;
