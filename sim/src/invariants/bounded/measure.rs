@@ -64,7 +64,7 @@ impl Ground<'_> {
         match name {
             "apply" | "belonging" | "checkpointer" | "deadlines" | "entrance"
             | "journal-batcher" | "journal-watch" | "link deadlines" | "log-flush" | "mending"
-            | "raft" | "session" | "subscriber" => 1,
+            | "raft" | "session" | "steward" | "subscriber" => 1,
             // Kept by who took one once.
             "snapshot-receive" => 1,
             "projection" => PROJECTIONS,
