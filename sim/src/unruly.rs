@@ -5,7 +5,7 @@ mod client;
 mod service;
 mod world;
 
-pub(crate) use self::client::Unruly;
+pub(crate) use self::client::{FILLING_BYTES, Unruly};
 pub(crate) use self::service::{GetBrittle, GetNoted, Misbehaving, Panic};
 pub(crate) use self::world::{Deeds, World};
 

@@ -48,7 +48,7 @@ fn acknowledging_before_a_quorum_is_caught() {
 
 #[test]
 fn a_read_index_without_a_quorum_is_caught() {
-    is_caught_from(16, Planted::ReadIndexUnconfirmed, Nodes::Three, 6_000);
+    is_caught_from(2, Planted::ReadIndexUnconfirmed, Nodes::Three, 6_000);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn answers_that_go_to_each_other_are_caught() {
 
 #[test]
 fn effects_without_their_conditions_are_caught() {
-    is_caught_from(9, Planted::ConditionsDropped, Nodes::Three, 6_000);
+    is_caught_from(2, Planted::ConditionsDropped, Nodes::Three, 6_000);
 }
 
 #[test]
@@ -108,5 +108,5 @@ fn a_command_that_stays_under_way_after_a_panic_is_caught() {
 
 #[test]
 fn a_removed_member_that_goes_on_is_caught() {
-    is_caught_from(31, Planted::RemovedBelongs, Nodes::Three, 6_000);
+    is_caught_from(45, Planted::RemovedBelongs, Nodes::Three, 6_000);
 }

@@ -39,7 +39,7 @@ fn no_acknowledged_order_is_lost_or_doubled() {
 
 #[test]
 fn no_acknowledged_order_is_lost_or_doubled_by_three_nodes() {
-    let total = exercise(Nodes::Three, 1..=24, 6_000);
+    let total = exercise(Nodes::Three, 1..=36, 6_000);
     assert!(total.acknowledged > 15_000, "{total:?}");
 }
 

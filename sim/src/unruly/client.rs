@@ -13,7 +13,7 @@ use crate::ledger::Ledger;
 use crate::{Invariant, Violation};
 
 /// How many bytes one command fills.
-const FILLING_BYTES: usize = 8 << 10;
+pub(crate) const FILLING_BYTES: usize = 8 << 10;
 
 /// How many events that a projection cannot fold there are at most, and as many that the subscriber
 /// cannot take: a few say it all.
@@ -181,6 +181,11 @@ impl Unruly {
             self.begin(node, Deed::Fill(FILLING_BYTES)).await?;
             // In several checkpoints, not in one.
             host.sleep(Duration::from_millis(5)).await;
+        }
+        // What came while a checkpoint was written has one of its own.
+        for _ in 0..3 {
+            self.begin(node, Deed::Fill(FILLING_BYTES)).await?;
+            host.sleep(Duration::from_millis(100)).await;
         }
         Ok(())
     }

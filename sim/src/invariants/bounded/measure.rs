@@ -6,6 +6,7 @@ use catga_testkit::network::SimNetwork;
 
 use super::{Gauge, Measured};
 use crate::tuning::Tuning;
+use crate::unruly::FILLING_BYTES;
 
 /// How many projections a node has, each with a task, and a file where it is saved.
 const PROJECTIONS: u64 = 3;
@@ -89,7 +90,7 @@ impl Ground<'_> {
                 // What is kept, and what has come since the checkpoint before the last. A segment
                 // is half full at least; of both ends there is a part, and the next one is there
                 // before it is needed.
-                let bytes = log_kept_bytes + 2 * checkpoint_bytes;
+                let bytes = log_kept_bytes + 2 * (*checkpoint_bytes).max(2 * FILLING_BYTES);
                 2 * bytes as u64 / segment_bytes + 4
             }
             // As many as what has counted fills.
