@@ -60,6 +60,7 @@ const fn what(bug: Planted) -> &'static str {
         Planted::LinkTaskKept => "a connection to a peer that is lost leaves a task behind",
         Planted::PanicStaysUnderWay => "a command whose handler panicked stays under way",
         Planted::WallNotInSnapshot => "a snapshot does not hold the latest wall time",
+        Planted::RulesTooEarly => "newer rules begin before every member knows them",
         _ => "",
     }
 }

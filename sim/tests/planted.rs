@@ -48,7 +48,7 @@ fn acknowledging_before_a_quorum_is_caught() {
 
 #[test]
 fn a_read_index_without_a_quorum_is_caught() {
-    is_caught_from(2, Planted::ReadIndexUnconfirmed, Nodes::Three, 6_000);
+    is_caught_from(10, Planted::ReadIndexUnconfirmed, Nodes::Three, 6_000);
 }
 
 #[test]
@@ -108,5 +108,10 @@ fn a_command_that_stays_under_way_after_a_panic_is_caught() {
 
 #[test]
 fn a_removed_member_that_goes_on_is_caught() {
-    is_caught_from(45, Planted::RemovedBelongs, Nodes::Three, 6_000);
+    is_caught_from(10, Planted::RemovedBelongs, Nodes::Three, 6_000);
+}
+
+#[test]
+fn newer_rules_that_begin_too_early_are_caught() {
+    is_caught_from(35, Planted::RulesTooEarly, Nodes::Three, 6_000);
 }

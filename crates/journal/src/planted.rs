@@ -41,11 +41,13 @@ pub enum Planted {
     PanicStaysUnderWay,
     /// A snapshot does not hold the latest wall time.
     WallNotInSnapshot,
+    /// Newer rules begin as soon as the leader knows them, whatever the others know.
+    RulesTooEarly,
 }
 
 impl Planted {
     /// Each of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AckBeforeSync,
         Self::VoteAroundAppends,
         Self::TornTailAccepted,
@@ -64,6 +66,7 @@ impl Planted {
         Self::LinkTaskKept,
         Self::PanicStaysUnderWay,
         Self::WallNotInSnapshot,
+        Self::RulesTooEarly,
     ];
 
     /// Its name on command lines and in tables.
@@ -87,6 +90,7 @@ impl Planted {
             Self::LinkTaskKept => "link-task-kept",
             Self::PanicStaysUnderWay => "panic-stays-under-way",
             Self::WallNotInSnapshot => "wall-not-in-snapshot",
+            Self::RulesTooEarly => "rules-too-early",
         }
     }
 

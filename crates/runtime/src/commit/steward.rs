@@ -8,6 +8,7 @@ use std::time::Duration;
 use catga_core::{Context, Timestamp};
 use catga_engine::{Directive, Verdict};
 use catga_journal::EngineVersions;
+use catga_journal::planted::Planted;
 
 use super::{Committer, OwnParts};
 use crate::MemberStatus;
@@ -67,6 +68,7 @@ impl Committer {
 /// The rules that every member goes along with, if they are newer than those in force.
 fn next_version(members: &[MemberStatus], engine: EngineVersions) -> Option<u32> {
     let all = members.iter().map(|member| member.engine_version).min()?;
+    let all = if Planted::RulesTooEarly.is_here() { engine.supported } else { all };
     Some(all.min(engine.supported)).filter(|to| *to > engine.active)
 }
 
