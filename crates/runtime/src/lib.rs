@@ -18,6 +18,7 @@ mod lifecycle;
 mod membership;
 mod node;
 mod open_listener;
+mod own_node;
 mod peers;
 mod wiring;
 
@@ -50,6 +51,7 @@ pub use membership::{MembershipChange, MembershipError};
 pub use node::Node;
 pub use open_listener::OpenListener;
 pub use options::CallOptions;
+pub use own_node::OwnNode;
 pub use peers::{PeerCalls, PeerError, PeerRequests};
 pub use sending::Sending;
 pub use start_error::{StartError, StartFault};
