@@ -1,8 +1,9 @@
 //! A CA, and the files of TLS on a simulated disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use catga::enrolment::{JoinToken, NodeCertificate};
 use catga::host::{Host, Open};
 use catga::{Tls, certificate_name};
 use catga_testkit::VirtualHost;
@@ -40,18 +41,40 @@ impl Authority {
         put(host, "node.pem", &certificate.pem()).await;
         put(host, "node.key", &key.serialize_pem()).await;
     }
+
+    /// Puts its key on `host`, as `ca.key`, so that the node there may sign.
+    pub async fn install_key(&self, host: &VirtualHost) {
+        put(host, "ca.key", &self.0.key().serialize_pem()).await;
+    }
+
+    /// A token for a node that is to trust it.
+    pub fn token(&self) -> JoinToken {
+        JoinToken::make(self.0.pem().as_bytes()).expect("a token")
+    }
+}
+
+/// Puts what a node was given on its `host`, in the place of the others.
+pub async fn install(host: &VirtualHost, given: &NodeCertificate) {
+    put(host, "ca.pem", &given.ca_pem).await;
+    put(host, "node.pem", &given.certificate_pem).await;
+    put(host, "node.key", &given.key_pem).await;
+}
+
+/// Where the file is on each machine.
+pub fn path(file: &str) -> PathBuf {
+    Path::new(DIR).join(file)
 }
 
 /// TLS by the files that are on each machine, which are read every second.
 pub fn tls() -> Tls {
-    let [ca, certificate, key] = ["ca.pem", "node.pem", "node.key"].map(|f| Path::new(DIR).join(f));
+    let [ca, certificate, key] = ["ca.pem", "node.pem", "node.key"].map(path);
     Tls::from_files(ca, certificate, key).reload_interval(Duration::from_secs(1))
 }
 
 async fn put(host: &VirtualHost, file: &str, content: &str) {
     let files = host.files();
     files.create_dir(Path::new(DIR)).await.expect("a directory");
-    let (path, new) = (Path::new(DIR).join(file), Path::new(DIR).join("new"));
+    let (path, new) = (path(file), path("new"));
     let written = files.open(&new, Open::Create).expect("a file");
     written.write_at(content.as_bytes(), 0).expect("there is room");
     files.rename(&new, &path).expect("in its place");
