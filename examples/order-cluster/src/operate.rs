@@ -56,7 +56,7 @@ pub(crate) async fn operate(operation: Operation) -> Result<ExitCode, Box<dyn Er
 }
 
 /// The token of the node in `dir`, unless the environment has one.
-fn token(dir: &Path) -> Result<String, String> {
+pub(crate) fn token(dir: &Path) -> Result<String, String> {
     if let Ok(token) = std::env::var("ADMIN_TOKEN") {
         return Ok(token);
     }
@@ -71,7 +71,7 @@ fn token(dir: &Path) -> Result<String, String> {
     Ok(token.trim().to_owned())
 }
 
-async fn resolve(at: &str) -> Result<Vec<SocketAddr>, String> {
+pub(crate) async fn resolve(at: &str) -> Result<Vec<SocketAddr>, String> {
     let host = at.strip_prefix("http://").unwrap_or(at).trim_end_matches('/');
     let found = tokio::net::lookup_host(host).await;
     let found: Vec<_> = found
@@ -100,7 +100,7 @@ async fn list(at: &str, client: &mut Client) -> Result<ExitCode, Box<dyn Error>>
 }
 
 /// Why a node did not do it, in words.
-fn refusal(answer: &Answer) -> String {
+pub(crate) fn refusal(answer: &Answer) -> String {
     #[derive(Deserialize)]
     struct Problem {
         detail: String,
