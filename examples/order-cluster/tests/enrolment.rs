@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use catga::enrolment::{Base64, JoinToken};
-use order_cluster::certificates::{CA, CA_KEY};
+use catga::enrolment::{Base64, JoinRequest, JoinToken};
+use order_cluster::certificates::{CA, CA_KEY, CLUSTER};
 use order_cluster::client::{Call, Client};
 use order_cluster::fleet::{Server, ServerOptions, Servers, Status, free_port};
 use order_cluster::messages::CreateOrder;
@@ -64,6 +64,17 @@ impl Cluster {
         let (at, ca) = (self.url(0), self.path("tls").join(CA));
         let all = [&["token", "create", "--at", &at, "--ca", text(&ca)], words].concat();
         run(&all, &[("DATA_DIR", text(&self.servers.all()[0].options().dir))])
+    }
+
+    /// Asks one of the nodes over HTTP, with a new key for node4: what it refuses with.
+    async fn ask(&self, at: usize, token: &str) -> (u16, String) {
+        let token = JoinToken::parse(token).expect("a token");
+        let request = token.request(CLUSTER, "node4").expect("a request");
+        let call = Call::post(JoinRequest::PATH, request.command());
+        let mut client = Client::new(vec![self.servers.all()[at].address()]);
+        let answer = client.send(&call).await.expect("it answers");
+        let problem: serde_json::Value = answer.json().expect("problem details");
+        (answer.status.as_u16(), problem["code"].as_str().expect("a code").to_owned())
     }
 
     /// Gets the certificate of `name` into a directory, from one of the nodes.
@@ -129,6 +140,8 @@ async fn a_node_is_let_in_by_a_token_that_is_good_once_and_kept_nowhere() {
     assert_eq!(made, format!("{token}\n"), "nothing else is written");
 
     // A node without the CA's key says so, and the token is as good as before.
+    let problem = cluster.ask(2, token).await;
+    assert_eq!(problem, (503, "catga.certificate.no-authority".to_owned()));
     let why = cluster.enroll(token, 2, "node4", "joined").expect_err("it cannot sign");
     assert!(why.contains("CLUSTER_TLS_CA_KEY is not set"), "{why}");
     let why = cluster.enroll(token, 1, "node5", "joined").expect_err("it is node4's");
@@ -142,6 +155,8 @@ async fn a_node_is_let_in_by_a_token_that_is_good_once_and_kept_nowhere() {
     assert!(again.contains("nothing is written over"), "{again}");
 
     // Another key is refused, and the same one is heard again, as when an answer was lost.
+    let problem = cluster.ask(0, token).await;
+    assert_eq!(problem, (403, "catga.join-token.used".to_owned()));
     let stolen = cluster.enroll(token, 0, "node4", "stolen").expect_err("it was used");
     assert!(stolen.contains("was used"), "{stolen}");
     assert!(!cluster.path("stolen/node4.pem").exists());
@@ -167,7 +182,17 @@ async fn a_node_is_let_in_by_a_token_that_is_good_once_and_kept_nowhere() {
     let why = cluster.token(&["--name", "node4"]).expect_err("there is one of that name");
     assert!(why.contains("is a member already"), "{why}");
     let renewal = cluster.token(&["--name", "node4", "--renews"]).expect("it is made");
-    cluster.enroll(renewal.trim(), 1, "node4", "renewed").expect("it gets another");
+    let (renewed, file) = (cluster.path("renewed"), cluster.path("renewal"));
+    fs::write(&file, &renewal).expect("it is written");
+    let words = ["enroll", "--at", &first, "--name", "node4", "--into", text(&renewed)];
+    let by_file = [&words[..], &["--token-file", text(&file)]].concat();
+    run(&by_file, &[]).expect("it gets another");
+    fs::remove_file(file).expect("it is removed");
+    let by_argument = [&words[..], &[renewal.trim()]].concat();
+    let again = run(&by_argument, &[]).expect_err("it is there");
+    assert!(again.contains("nothing is written over"), "{again}");
+    let none = run(&words, &[]).expect_err("there is no token");
+    assert!(none.contains("JOIN_TOKEN") && none.contains("--token-file"), "{none}");
 
     joined.stop().await.expect("it stops");
     cluster.servers.stop().await.expect("they stop");

@@ -12,7 +12,7 @@ const IA5: u8 = 0x16;
 /// The name that is written as `subject`, the content of a sequence in DER.
 ///
 /// It is read here, and not by a parser of certificates: that would be a second one beside the one
-/// that verifies, and a dozen crates. Whether it comes out as it was, the verifier says of what was
+/// that verifies, and fifteen crates. Whether it comes out as it was, the verifier says of what was
 /// signed.
 ///
 /// # Errors

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use rcgen::{KeyPair, PKCS_ED25519};
 use rustls::pki_types::UnixTime;
@@ -104,9 +105,8 @@ impl JoinRequest {
         }
         let certificate = only_certificate(answer.certificate.as_bytes());
         let certificate = certificate.map_err(JoinError::Answer)?;
-        let at = UnixTime::since_unix_epoch(std::time::Duration::from_millis(
-            answer.issued_at.as_millis(),
-        ));
+        let at = Duration::from_millis(answer.issued_at.as_millis());
+        let at = UnixTime::since_unix_epoch(at);
         check(&ca, &certificate, &self.uri, &NodeKey(self.request.node_key), at)
             .map_err(JoinError::Certificate)?;
         Ok(NodeCertificate {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair};
-use secrecy::{ExposeSecret, SecretBox};
+use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
 
 use super::certificate::{digest, only_certificate};
 use super::{Base64, CreateJoinToken, JoinError, JoinRequest};
@@ -43,8 +43,7 @@ impl JoinToken {
     pub fn make(ca: &[u8]) -> Result<Self, JoinError> {
         let ca = only_certificate(ca).map_err(JoinError::Ca)?;
         let mut seed = SecretBox::new(Box::new([0; 32]));
-        let random =
-            SystemRandom::new().fill(secrecy::ExposeSecretMut::expose_secret_mut(&mut seed));
+        let random = SystemRandom::new().fill(seed.expose_secret_mut());
         random.map_err(|_| JoinError::Random)?;
         Ok(Self::of(seed, digest(&ca)))
     }
