@@ -1,10 +1,11 @@
 //! Nodes that get their certificates by tokens: whole nodes on simulated machines.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use catga::enrolment::{
-    CreateJoinToken, Enrolment, EnrolmentError, IssueCertificate, IssuedCertificate, JoinRequest,
-    JoinToken,
+    CreateJoinToken, Enrolment, EnrolmentError, GetJoinToken, IssueCertificate, IssuedCertificate,
+    JoinRequest, JoinToken,
 };
 use catga::prelude::*;
 use catga::{Cluster, StartError};
@@ -213,7 +214,8 @@ fn of_two_with_one_token_one_gets_in_though_the_leader_dies() {
             let rest: Vec<_> = (0..3).filter(|number| *number != leads).collect();
             let rest: Vec<_> = rest.into_iter().map(|number| nodes[number].clone()).collect();
             let dies = async {
-                tokio::time::sleep(Duration::from_millis(seed - 1)).await;
+                // An answer takes about 14 ms.
+                tokio::time::sleep(Duration::from_millis(2 * (seed - 1))).await;
                 machines.host(leads).power_cut().await;
             };
             let asking = join(insist(&rest, 0, &one), insist(&rest, 1, &other));
@@ -224,4 +226,33 @@ fn of_two_with_one_token_one_gets_in_though_the_leader_dies() {
             assert!(insist(&rest, 0, winner).await, "seed {seed}");
         });
     }
+}
+
+#[test]
+fn an_answer_that_died_with_its_node_is_heard_at_another_by_the_same_key() {
+    let lost = Cell::new(0);
+    for seed in 7..=14 {
+        catga_testkit::run(seed, async |test| {
+            let ca = Authority::default();
+            let (machines, nodes) = start_all(&test, seed, &ca).await;
+            let token = ca.token();
+            create(&nodes[1], &token, "node4").await;
+            let (one, other) = (request(&token, "node4"), request(&token, "node4"));
+            let asked = nodes[2].send(one.command().clone());
+            // Before it was recorded, or afterwards: that takes about 9 ms.
+            let is_answered = tokio::select! {
+                biased;
+                _ = asked => true,
+                () = tokio::time::sleep(Duration::from_millis(seed - 1)) => false,
+            };
+            machines.host(2).power_cut().await;
+            let known = nodes[1].ask(GetJoinToken { token: token.public_key() }).await;
+            let is_recorded = known.expect("it is known").used_for.is_some();
+            lost.update(|lost| lost + usize::from(is_recorded && !is_answered));
+            // The first signs nothing here, so the second must.
+            assert!(insist(&nodes[..2], 0, &one).await, "seed {seed}");
+            assert!(!insist(&nodes[..2], 1, &other).await, "seed {seed}");
+        });
+    }
+    assert!(lost.get() > 0, "no answer was lost after it had counted");
 }
