@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use catga::enrolment::{JoinToken, NodeCertificate};
 use catga::host::{Host, Open};
 use catga::{Tls, certificate_name};
 use catga_testkit::VirtualHost;
@@ -42,27 +41,15 @@ impl Authority {
         put(host, "node.key", &key.serialize_pem()).await;
     }
 
-    /// Puts its key on `host`, as `ca.key`, so that the node there may sign.
-    pub async fn install_key(&self, host: &VirtualHost) {
-        put(host, "ca.key", &self.0.key().serialize_pem()).await;
+    /// Its certificate, as PEM.
+    pub fn pem(&self) -> String {
+        self.0.pem()
     }
 
-    /// A token for a node that is to trust it.
-    pub fn token(&self) -> JoinToken {
-        JoinToken::make(self.0.pem().as_bytes()).expect("a token")
+    /// Its key, as PEM.
+    pub fn key_pem(&self) -> String {
+        self.0.key().serialize_pem()
     }
-}
-
-/// Puts what a node was given on its `host`, in the place of the others.
-pub async fn install(host: &VirtualHost, given: &NodeCertificate) {
-    put(host, "ca.pem", &given.ca_pem).await;
-    put(host, "node.pem", &given.certificate_pem).await;
-    put(host, "node.key", &given.key_pem).await;
-}
-
-/// Where the file is on each machine.
-pub fn path(file: &str) -> PathBuf {
-    Path::new(DIR).join(file)
 }
 
 /// TLS by the files that are on each machine, which are read every second.
@@ -71,7 +58,16 @@ pub fn tls() -> Tls {
     Tls::from_files(ca, certificate, key).reload_interval(Duration::from_secs(1))
 }
 
-async fn put(host: &VirtualHost, file: &str, content: &str) {
+/// Where the file is on each machine.
+pub fn path(file: &str) -> PathBuf {
+    Path::new(DIR).join(file)
+}
+
+/// Puts `content` in the place of a file of TLS on `host`.
+///
+/// # Panics
+/// If the disk takes no more.
+pub async fn put(host: &VirtualHost, file: &str, content: &str) {
     let files = host.files();
     files.create_dir(Path::new(DIR)).await.expect("a directory");
     let (path, new) = (path(file), path("new"));

@@ -1,5 +1,5 @@
 //! Tokens, requests and certificates, each end against the other. What becomes of them in a cluster
-//! is in `tests/tests/enrolment.rs`.
+//! is in `crates/catga/tests/enrolment.rs`.
 
 mod answers;
 mod authority;

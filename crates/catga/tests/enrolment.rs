@@ -1,16 +1,18 @@
 //! Nodes that get their certificates by tokens: whole nodes on simulated machines.
 
+#![cfg(feature = "enrolment")]
+
 use std::cell::Cell;
 use std::time::Duration;
 
 use catga::enrolment::{
     CreateJoinToken, Enrolment, EnrolmentError, GetJoinToken, IssueCertificate, IssuedCertificate,
-    JoinRequest, JoinToken,
+    JoinRequest, JoinToken, NodeCertificate,
 };
 use catga::prelude::*;
 use catga::{Cluster, StartError};
 use catga_testkit::VirtualHost;
-use catga_tests::authority::{self, Authority, path, tls};
+use catga_tests::authority::{Authority, path, put, tls};
 use catga_tests::machines::{Machines, endpoint, name};
 use catga_tests::orders::{Orders, count, order};
 use futures_util::future::{join, join_all};
@@ -37,7 +39,7 @@ async fn start_all(test: &VirtualHost, seed: u64, ca: &Authority) -> (Machines, 
     let machines = Machines::new(test, seed, 5);
     for number in 0..3 {
         ca.install(machines.host(number), number, &[ca]).await;
-        ca.install_key(machines.host(number)).await;
+        put(machines.host(number), "ca.key", &ca.key_pem()).await;
     }
     let start = |number| start(&machines, number, machines.cluster(number, 3));
     let nodes = join_all((0..3).map(start)).await;
@@ -47,6 +49,18 @@ async fn start_all(test: &VirtualHost, seed: u64, ca: &Authority) -> (Machines, 
 
 fn leader(nodes: &[Node]) -> usize {
     nodes.iter().position(|node| node.cluster().status().is_leader).expect("one leads")
+}
+
+/// A token for a node that is to trust `ca`.
+fn token_of(ca: &Authority) -> JoinToken {
+    JoinToken::make(ca.pem().as_bytes()).expect("a token")
+}
+
+/// Puts what a node was given on its machine.
+async fn install(host: &VirtualHost, given: &NodeCertificate) {
+    put(host, "ca.pem", &given.ca_pem).await;
+    put(host, "node.pem", &given.certificate_pem).await;
+    put(host, "node.key", &given.key_pem).await;
 }
 
 async fn create(node: &Node, token: &JoinToken, name: &str) {
@@ -72,7 +86,7 @@ fn a_node_joins_by_a_token_and_nobody_else_does() {
     catga_testkit::run(1, async |test| {
         let ca = Authority::default();
         let (machines, mut nodes) = start_all(&test, 1, &ca).await;
-        let token = ca.token();
+        let token = token_of(&ca);
         create(&nodes[0], &token, "node4").await;
         let asked = request(&token, "node4");
 
@@ -82,7 +96,7 @@ fn a_node_joins_by_a_token_and_nobody_else_does() {
 
         let issued = issue(&nodes[1], asked.command()).await.expect("it is signed");
         let given = asked.accept_issued(&issued).expect("it is its own");
-        authority::install(machines.host(3), &given).await;
+        install(machines.host(3), &given).await;
         let cluster = machines.cluster(3, 3).address(endpoint(3));
         nodes.push(start(&machines, 3, cluster).await.expect("it joins"));
         nodes[0].cluster().promote(name(3)).await.expect("it gets a vote");
@@ -109,7 +123,7 @@ fn a_node_joins_by_a_token_and_nobody_else_does() {
         assert!(matches!(late, Err(EnrolmentError::Expired(_))), "{late:?}");
         // It is forgotten with the next that is made, a week later.
         machines.host(asks).step_wall(HOUR * 24 * 7);
-        create(&nodes[asks], &ca.token(), "node5").await;
+        create(&nodes[asks], &token_of(&ca), "node5").await;
         let late = issue(&nodes[asks], asked.command()).await;
         assert_eq!(late, Err(EnrolmentError::Unknown));
     });
@@ -120,7 +134,7 @@ fn each_reason_to_refuse_is_told_and_leaves_nothing_in_the_journal() {
     catga_testkit::run(1, async |test| {
         let ca = Authority::default();
         let (_machines, nodes) = start_all(&test, 1, &ca).await;
-        let (node, token) = (&nodes[1], ca.token());
+        let (node, token) = (&nodes[1], token_of(&ca));
         create(node, &token, "node4").await;
         let asked = request(&token, "node4");
         let good = asked.command().clone();
@@ -129,7 +143,7 @@ fn each_reason_to_refuse_is_told_and_leaves_nothing_in_the_journal() {
             issue(node, &request).await.expect_err("it is refused")
         };
 
-        let nobodys = request(&ca.token(), "node4").command().clone();
+        let nobodys = request(&token_of(&ca), "node4").command().clone();
         assert_eq!(refused(nobodys).await, EnrolmentError::Unknown);
         let other = request(&token, "node5").command().clone();
         assert_eq!(refused(other.clone()).await, EnrolmentError::OtherName("node4".to_owned()));
@@ -146,10 +160,10 @@ fn each_reason_to_refuse_is_told_and_leaves_nothing_in_the_journal() {
         assert_eq!(node.position(), before);
 
         // Who is a member gets another certificate by a token that renews, and by no other.
-        let member = node.send(ca.token().creation("node1", HOUR)).await;
+        let member = node.send(token_of(&ca).creation("node1", HOUR)).await;
         let is_member = EnrolmentError::Member("node1".to_owned());
         assert_eq!(member, Err(Failure::Domain(is_member)));
-        let renewal = ca.token();
+        let renewal = token_of(&ca);
         let creation = CreateJoinToken { renews: true, ..renewal.creation("node1", HOUR) };
         node.send(creation.clone()).await.expect("it is made known");
         let renewed = request(&renewal, "node1");
@@ -169,14 +183,14 @@ fn a_token_of_a_name_that_is_a_member_meanwhile_is_refused() {
     catga_testkit::run(1, async |test| {
         let ca = Authority::default();
         let (machines, nodes) = start_all(&test, 1, &ca).await;
-        let tokens = [ca.token(), ca.token()];
+        let tokens = [token_of(&ca), token_of(&ca)];
         for token in &tokens {
             create(&nodes[1], token, "node4").await;
         }
         let asked = request(&tokens[0], "node4");
         let issued = issue(&nodes[1], asked.command()).await.expect("it is signed");
         let given = asked.accept_issued(&issued).expect("it is its own");
-        authority::install(machines.host(3), &given).await;
+        install(machines.host(3), &given).await;
         let cluster = machines.cluster(3, 3).address(endpoint(3));
         let _joined = start(&machines, 3, cluster).await.expect("it joins");
         let second = issue(&nodes[2], request(&tokens[1], "node4").command()).await;
@@ -207,7 +221,7 @@ fn of_two_with_one_token_one_gets_in_though_the_leader_dies() {
         catga_testkit::run(seed, async |test| {
             let ca = Authority::default();
             let (machines, nodes) = start_all(&test, seed, &ca).await;
-            let token = ca.token();
+            let token = token_of(&ca);
             create(&nodes[1], &token, "node4").await;
             let (one, other) = (request(&token, "node4"), request(&token, "node4"));
             let leads = leader(&nodes);
@@ -235,7 +249,7 @@ fn an_answer_that_died_with_its_node_is_heard_at_another_by_the_same_key() {
         catga_testkit::run(seed, async |test| {
             let ca = Authority::default();
             let (machines, nodes) = start_all(&test, seed, &ca).await;
-            let token = ca.token();
+            let token = token_of(&ca);
             create(&nodes[1], &token, "node4").await;
             let (one, other) = (request(&token, "node4"), request(&token, "node4"));
             let asked = nodes[2].send(one.command().clone());
