@@ -1,6 +1,6 @@
 //! A CA, and the files of TLS on a simulated disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use catga::host::{Host, Open};
@@ -40,18 +40,37 @@ impl Authority {
         put(host, "node.pem", &certificate.pem()).await;
         put(host, "node.key", &key.serialize_pem()).await;
     }
+
+    /// Its certificate, as PEM.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Its key, as PEM.
+    pub fn key_pem(&self) -> String {
+        self.0.key().serialize_pem()
+    }
 }
 
 /// TLS by the files that are on each machine, which are read every second.
 pub fn tls() -> Tls {
-    let [ca, certificate, key] = ["ca.pem", "node.pem", "node.key"].map(|f| Path::new(DIR).join(f));
+    let [ca, certificate, key] = ["ca.pem", "node.pem", "node.key"].map(path);
     Tls::from_files(ca, certificate, key).reload_interval(Duration::from_secs(1))
 }
 
-async fn put(host: &VirtualHost, file: &str, content: &str) {
+/// Where the file is on each machine.
+pub fn path(file: &str) -> PathBuf {
+    Path::new(DIR).join(file)
+}
+
+/// Puts `content` in the place of a file of TLS on `host`.
+///
+/// # Panics
+/// If the disk takes no more.
+pub async fn put(host: &VirtualHost, file: &str, content: &str) {
     let files = host.files();
     files.create_dir(Path::new(DIR)).await.expect("a directory");
-    let (path, new) = (Path::new(DIR).join(file), Path::new(DIR).join("new"));
+    let (path, new) = (path(file), path("new"));
     let written = files.open(&new, Open::Create).expect("a file");
     written.write_at(content.as_bytes(), 0).expect("there is room");
     files.rename(&new, &path).expect("in its place");

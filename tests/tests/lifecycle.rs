@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use catga::prelude::*;
-use catga::{FaultCode, Limits, NodeState, Outcome};
+use catga::{FaultCode, Limits, NodeState, Outcome, OwnNode, Wiring};
 use catga_tests::orders::*;
 use catga_tests::wait_until;
 use tokio::sync::Semaphore;
@@ -266,4 +266,35 @@ async fn metrics_count_what_happened() {
     ] {
         assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
     }
+}
+
+struct Looks(OwnNode);
+
+#[derive(Command, Serialize, Deserialize)]
+#[command(name = "looks.who", reply = String)]
+struct Who;
+
+#[service]
+impl Looks {
+    async fn who(&self, _cmd: Who) -> Answer<String> {
+        Ok(self.0.get()?.name().to_string())
+    }
+}
+
+#[tokio::test]
+async fn a_service_asks_its_own_node_which_it_does_not_keep_alive() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let looks = move |n: &mut Wiring| {
+        let own = n.own_node();
+        assert_eq!(own.get().expect_err("it is being built").code(), FaultCode::Starting);
+        tell.send(own.clone()).expect("it is heard");
+        Looks(own)
+    };
+    let node = Catga::builder().name("alone").service(looks).start().await.expect("it starts");
+    assert_eq!(node.send(Who).await, Ok("alone".to_owned()));
+    let own = told.recv().expect("it was built");
+    node.shutdown().await;
+    drop(node);
+    wait_until("it is gone", || own.get().is_err()).await;
+    assert_eq!(own.get().expect_err("it is gone").code(), FaultCode::ShuttingDown);
 }

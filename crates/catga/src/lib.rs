@@ -68,6 +68,8 @@ mod formats;
 #[cfg(all(doctest, feature = "http"))]
 mod readme;
 
+#[cfg(feature = "enrolment")]
+pub mod enrolment;
 pub mod prelude;
 #[cfg(feature = "cluster")]
 pub mod tools;
@@ -111,8 +113,8 @@ pub use catga_macros::{
 pub use catga_runtime::{
     Asking, Backend, Backup, BackupError, Backups, Builder, CallOptions, CertificateStatus, Client,
     ClusterStatus, ClusterView, DeadLetter, Health, Limits, MemberState, MemberStatus,
-    MembershipChange, MembershipError, Memory, Node, NodeState, OpenListener, Parts, PeerCalls,
-    PeerError, PeerRequests, ProjectionStatus, Sending, StartError, StartFault, SubscriberState,
-    SubscriberStatus, ViewStore, Wiring,
+    MembershipChange, MembershipError, Memory, Node, NodeState, OpenListener, OwnNode, Parts,
+    PeerCalls, PeerError, PeerRequests, ProjectionStatus, Sending, StartError, StartFault,
+    SubscriberState, SubscriberStatus, ViewStore, Wiring,
 };
 pub use uuid::Uuid;

@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, post};
@@ -50,20 +49,9 @@ pub(crate) fn router(
 
 /// Lets nobody through without the token.
 async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer "));
-    if given.is_some_and(|given| desk.token.is(given)) {
-        return next.run(request).await;
-    }
+    let Err(why) = desk.token.admit(request.headers()) else { return next.run(request).await };
     let trace = trace_of(&request).unwrap_or_else(|| desk.observer.new_trace());
-    let detail = match given {
-        None => "this is for operators: send the node's token as `Authorization: Bearer …`",
-        Some(_) => "that is not the token of this node",
-    };
-    let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail, trace);
-    let mut response = problem.into_response();
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
+    Problem::unauthorized(why, trace).into_response()
 }
 
 async fn remove(State(desk): State<Desk>, Path(name): Path<String>, request: Request) -> Response {

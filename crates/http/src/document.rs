@@ -5,6 +5,7 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ComponentsBuilder, Object, ObjectBuilder, Schema, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Content, HttpMethod, InfoBuilder, OpenApiBuilder, Paths, Ref, RefOr, Required, Response,
     ResponseBuilder,
@@ -13,6 +14,9 @@ use utoipa::openapi::{
 use crate::cluster_status::ClusterStatus;
 use crate::operation::{Operation, named};
 use crate::problem::ProblemBody;
+
+/// What OpenAPI calls the token of operators.
+const OPERATORS: &str = "operators";
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
@@ -34,13 +38,16 @@ pub(crate) fn write(title: &str, version: &str, operations: &[&Operation]) -> St
         .response("200", answer("The cluster as this node sees it", Some(status)))
         .build();
     paths.add_path_operation("/cluster/status", vec![HttpMethod::Get], status);
-    let components = ComponentsBuilder::new()
-        .schemas_from_iter(schemas.into_iter().collect::<BTreeMap<_, _>>())
-        .build();
+    let mut components =
+        ComponentsBuilder::new().schemas_from_iter(schemas.into_iter().collect::<BTreeMap<_, _>>());
+    if operations.iter().any(|operation| operation.for_operators) {
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components = components.security_scheme(OPERATORS, bearer);
+    }
     OpenApiBuilder::new()
         .info(InfoBuilder::new().title(title).version(version).build())
         .paths(paths)
-        .components(Some(components))
+        .components(Some(components.build()))
         .build()
         .to_json()
         .expect("a document is texts and numbers")
@@ -89,6 +96,9 @@ fn described(
     }
     let (status, what) =
         if operation.creates { ("201", "It was created") } else { ("200", "The answer") };
+    if operation.for_operators {
+        builder = builder.security(SecurityRequirement::new::<_, [&str; 0], _>(OPERATORS, []));
+    }
     let mut success = answer(what, Some(operation.reply.clone()));
     if operation.creates {
         success.headers.insert("Location".to_owned(), header("Where it stands").into());

@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use catga_core::{CatchPanic, Failure, Fault, FaultCode, Outcome, Report};
 
+use crate::AdminToken;
 use crate::body::{self, Unread};
 use crate::caller::Caller;
 use crate::invalid::Invalid;
@@ -32,10 +33,13 @@ pub(crate) struct Endpoint<M: catga_core::Request> {
     pub(crate) required: Vec<String>,
     pub(crate) has_path_params: bool,
     pub(crate) body_wait: Duration,
+    /// What a caller must show, if it is for operators.
+    pub(crate) operators: Option<AdminToken>,
 }
 
 /// Why a request has no answer of its own.
 enum Failed<E> {
+    NoOperator(&'static str),
     Invalid(Vec<Invalid>),
     Unread(Unread),
     Refused(E),
@@ -59,6 +63,7 @@ impl<M: catga_core::Request> Endpoint<M> {
         let mut response = answered.unwrap_or_else(|failed| {
             let trace = *trace.get_or_insert_with(|| self.observer.new_trace());
             match failed {
+                Failed::NoOperator(why) => Problem::unauthorized(why, trace),
                 Failed::Invalid(errors) => Problem::invalid(errors, trace),
                 Failed::Unread(unread) => unread.problem(trace),
                 Failed::Refused(error) => Problem::refusal(&error, trace),
@@ -86,6 +91,9 @@ impl<M: catga_core::Request> Endpoint<M> {
         caller: &mut Caller,
         report: &mut Option<Report>,
     ) -> Result<Response, Failed<M::Error>> {
+        if let Some(token) = &self.operators {
+            token.admit(&parts.headers).map_err(Failed::NoOperator)?;
+        }
         let node = &self.observer.node;
         let body = if V::IS_COMMAND {
             body::read(node, &parts.headers, caller.sends_json, body, self.body_wait)

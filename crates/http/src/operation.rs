@@ -13,6 +13,7 @@ pub(crate) struct Operation {
     pub(crate) summary: Option<String>,
     pub(crate) is_command: bool,
     pub(crate) creates: bool,
+    pub(crate) for_operators: bool,
     /// The written name of the message.
     pub(crate) message: &'static str,
     /// The message, if it is an object of fields.
@@ -43,6 +44,7 @@ impl Operation {
             summary: route.summary.clone().or(summary),
             is_command: route.is_command,
             creates: route.created.is_some(),
+            for_operators: route.for_operators,
             message: M::NAME,
             object,
             reply: named::<M::Reply>(&mut schemas),

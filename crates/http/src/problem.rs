@@ -1,5 +1,5 @@
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use catga_core::{DomainError, Fault, FaultCode, Outcome};
@@ -105,6 +105,12 @@ impl Problem {
         }
     }
 
+    /// A request for operators, of somebody who has not shown to be one.
+    #[cold]
+    pub(crate) fn unauthorized(why: &str, trace: u128) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", why, trace)
+    }
+
     /// A problem that the same request may not meet again.
     pub(crate) fn retryable(mut self) -> Self {
         self.body.retryable = true;
@@ -121,6 +127,9 @@ impl Problem {
             || self.status == StatusCode::TOO_MANY_REQUESTS
         {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }

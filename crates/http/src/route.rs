@@ -20,6 +20,7 @@ pub struct Route<M: catga_core::Request> {
     pub(crate) created: Option<Location<M>>,
     pub(crate) operation: Option<String>,
     pub(crate) summary: Option<String>,
+    pub(crate) for_operators: bool,
 }
 
 /// The query `M`, whose fields stand in the path and the query string.
@@ -56,7 +57,8 @@ fn mounted<M: catga_core::Request, V: Verb<M>>(
 
 impl<M: catga_core::Request> Route<M> {
     fn new(method: Method, is_command: bool, mount: fn(Arc<Endpoint<M>>) -> MethodRouter) -> Self {
-        Self { method, is_command, mount, created: None, operation: None, summary: None }
+        let (created, operation, summary) = (None, None, None);
+        Self { method, is_command, mount, created, operation, summary, for_operators: false }
     }
 
     /// Says that the command creates something: it is answered with 201, also when its key is
@@ -66,6 +68,13 @@ impl<M: catga_core::Request> Route<M> {
         location: impl Fn(&M::Reply) -> String + Send + Sync + 'static,
     ) -> Self {
         self.created = Some(Box::new(location));
+        self
+    }
+
+    /// Keeps it for operators: it is there only where the server was given their token
+    /// ([`Server::admin`](crate::Server::admin)), and open to those alone who show that.
+    pub fn for_operators(mut self) -> Self {
+        self.for_operators = true;
         self
     }
 

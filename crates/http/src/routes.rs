@@ -116,6 +116,7 @@ impl Routes {
                 required,
                 has_path_params: path_params(&path).next().is_some(),
                 body_wait: settings.body_wait,
+                operators: settings.admin.clone().filter(|_| route.for_operators),
             };
             (route.mount)(Arc::new(endpoint))
         };
@@ -139,7 +140,10 @@ impl Routes {
         Ok(self.assemble(node, &Settings::default())?.usual)
     }
 
-    pub(crate) fn assemble(self, node: Node, settings: &Settings) -> Result<Apps, RoutesError> {
+    pub(crate) fn assemble(mut self, node: Node, settings: &Settings) -> Result<Apps, RoutesError> {
+        if settings.admin.is_none() {
+            self.routes.retain(|route| !route.operation.for_operators);
+        }
         let operations: Vec<_> = self.routes.iter().map(|route| &route.operation).collect();
         check(&operations)?;
         let document = document::write(&self.title, &self.version, &operations);

@@ -104,8 +104,9 @@ impl Server {
 
     /// Lets operators who show `token` change the cluster over HTTP: `DELETE
     /// /cluster/members/NAME` takes a member out, `POST /cluster/members/NAME/promote` gives a
-    /// learner its vote, `POST /cluster/members/NAME/lead` moves leadership. Without a token there are
-    /// no such routes.
+    /// learner its vote, `POST /cluster/members/NAME/lead` moves leadership. Routes of the
+    /// program's own may be [for operators](crate::Route::for_operators) as well. Without a token
+    /// there are no such routes.
     pub fn admin(mut self, token: AdminToken) -> Self {
         self.admin = Some(token);
         self

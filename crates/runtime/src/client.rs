@@ -1,11 +1,9 @@
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, OnceLock, Weak};
 
 use catga_core::{Answer, Command, Contract, Failure, Fault, FaultCode, Offers, Query};
 
-use crate::Node;
-use crate::node::Inner;
+use crate::{Node, OwnNode};
 
 /// A client of one contract: it sends and asks what the contract holds, and nothing else compiles.
 ///
@@ -20,9 +18,8 @@ pub struct Client<C> {
 enum Link {
     /// Made by a running node.
     Node(Node),
-    /// Made while a node was being built: the services that hold it belong to the node, so it must
-    /// not keep the node alive.
-    Wired(Arc<OnceLock<Weak<Inner>>>),
+    /// Made while a node was being built.
+    Wired(OwnNode),
 }
 
 impl<C: Contract> Client<C> {
@@ -30,7 +27,7 @@ impl<C: Contract> Client<C> {
         Self { link: Link::Node(node), contract: PhantomData }
     }
 
-    pub(crate) fn wired(node: Arc<OnceLock<Weak<Inner>>>) -> Self {
+    pub(crate) fn wired(node: OwnNode) -> Self {
         Self { link: Link::Wired(node), contract: PhantomData }
     }
 
@@ -62,15 +59,13 @@ impl<C: Contract> Client<C> {
     fn node(&self) -> Result<Node, Fault> {
         match &self.link {
             Link::Node(node) => Ok(node.clone()),
-            Link::Wired(cell) => match cell.get() {
-                None => Err(Fault::new(
+            Link::Wired(node) => node.get().map_err(|fault| match fault.code() {
+                FaultCode::Starting => Fault::new(
                     FaultCode::Starting,
                     format!("the client of `{}` was used before its node had started", C::NAME),
-                )),
-                Some(node) => node.upgrade().map(Node).ok_or_else(|| {
-                    Fault::new(FaultCode::ShuttingDown, "the node has stopped".to_owned())
-                }),
-            },
+                ),
+                _ => fault,
+            }),
         }
     }
 }

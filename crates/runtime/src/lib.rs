@@ -19,6 +19,7 @@ mod lifecycle;
 mod membership;
 mod node;
 mod open_listener;
+mod own_node;
 mod peers;
 mod wiring;
 
@@ -52,6 +53,7 @@ pub use membership::{MembershipChange, MembershipError};
 pub use node::Node;
 pub use open_listener::OpenListener;
 pub use options::CallOptions;
+pub use own_node::OwnNode;
 pub use peers::{PeerCalls, PeerError, PeerRequests};
 pub use sending::Sending;
 pub use start_error::{StartError, StartFault};

@@ -9,7 +9,7 @@ use catga_journal::Watermark;
 use crate::node::Inner;
 use crate::projector::Projector;
 use crate::views::Views;
-use crate::{Client, StartFault};
+use crate::{Client, OwnNode, StartFault};
 
 /// What a service takes while it is built: views of projections, and clients of other services.
 ///
@@ -67,7 +67,12 @@ impl Wiring {
     /// A client of the contract `C`, for services that use others. It works once the node runs.
     pub fn client<C: Contract>(&mut self) -> Client<C> {
         self.refer_to::<C>();
-        Client::wired(self.link.clone())
+        Client::wired(self.own_node())
+    }
+
+    /// The node that is being built, for services that ask it something. It is there once it runs.
+    pub fn own_node(&self) -> OwnNode {
+        OwnNode::new(self.link.clone())
     }
 
     pub(crate) fn refer_to<C: Contract>(&mut self) {

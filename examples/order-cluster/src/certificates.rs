@@ -15,6 +15,12 @@ use rcgen::{
 /// The cluster that they are for.
 pub const CLUSTER: &str = "order-cluster";
 
+/// The file with the certificate of the CA.
+pub const CA: &str = "ca.pem";
+
+/// The file with its key, where it is kept.
+pub const CA_KEY: &str = "ca.key";
+
 /// How long before now they begin, since clocks differ.
 const BEFORE: Duration = Duration::from_secs(3600);
 
@@ -35,7 +41,8 @@ pub enum CertificatesError {
 }
 
 /// Makes a CA and a certificate for each of `nodes` in `dir`, all valid for `valid`: to try TLS out,
-/// and for nothing else. The CA's own key is forgotten, so that nobody signs with it later.
+/// and for nothing else. The CA's own key is forgotten, so that nobody signs with it later, unless
+/// it is kept: then nodes can be let in by a token.
 ///
 /// # Errors
 /// When a file cannot be written, or is there already.
@@ -43,6 +50,7 @@ pub fn make<N: AsRef<str>>(
     dir: &Path,
     nodes: impl IntoIterator<Item = N>,
     valid: Duration,
+    keeps_ca_key: bool,
 ) -> Result<(), CertificatesError> {
     fs::create_dir_all(dir)
         .map_err(|source| CertificatesError::File { path: dir.to_owned(), source })?;
@@ -51,7 +59,10 @@ pub fn make<N: AsRef<str>>(
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-    write(dir.join("ca.pem"), &ca.pem(), 0o644)?;
+    write(dir.join(CA), &ca.pem(), 0o644)?;
+    if keeps_ca_key {
+        write(dir.join(CA_KEY), &ca.key().serialize_pem(), 0o600)?;
+    }
     for node in nodes {
         let node = node.as_ref();
         let mut params = lasting(valid);
@@ -70,7 +81,7 @@ pub fn make<N: AsRef<str>>(
 /// Those of the node called `node` in `dir`, as [`make`] leaves them.
 pub fn of(dir: &Path, node: &str) -> Tls {
     let file = |ending| dir.join(format!("{node}.{ending}"));
-    Tls::from_files(dir.join("ca.pem"), file("pem"), file("key"))
+    Tls::from_files(dir.join(CA), file("pem"), file("key"))
 }
 
 fn lasting(valid: Duration) -> CertificateParams {
@@ -81,7 +92,11 @@ fn lasting(valid: Duration) -> CertificateParams {
     params
 }
 
-fn write(path: PathBuf, pem: &str, mode: u32) -> Result<(), CertificatesError> {
+/// Writes a file that is not there yet, for its owner alone or for all.
+///
+/// # Errors
+/// When it is there, or cannot be written.
+pub fn write(path: PathBuf, pem: &str, mode: u32) -> Result<(), CertificatesError> {
     // Never in the place of another: that may be all that somebody has.
     let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
     let written = opened.and_then(|mut file| file.write_all(pem.as_bytes()));

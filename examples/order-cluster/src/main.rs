@@ -5,6 +5,7 @@
 
 mod backups;
 mod demo;
+mod enrolling;
 mod members;
 mod operate;
 mod options;
@@ -40,7 +41,11 @@ async fn perform() -> Result<ExitCode, Box<dyn Error>> {
             backups::restore(&from, which, &into, &name).await
         }
         Task::Operate(operation) => operate::operate(operation).await,
-        Task::Certificates { dir, nodes, valid } => tools::certificates(&dir, nodes, valid),
+        Task::Certificates { dir, nodes, valid, keep_ca_key } => {
+            tools::certificates(&dir, nodes, valid, keep_ca_key)
+        }
+        Task::Admit { asked, dir } => enrolling::admit(asked, &dir).await,
+        Task::Enroll(enrolling) => enrolling::enroll(enrolling).await,
         Task::Serve(serving) => run::serve(serving).await,
         Task::Three(trio) => trio::run(trio).await,
         Task::Demo(demo) => demo::demo(demo).await,

@@ -1,7 +1,9 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
-use catga::{Cluster, DataDir, Tls};
-use order_cluster::certificates::CLUSTER;
+use catga::enrolment::Enrolment;
+use catga::{Cluster, DataDir, Wiring};
+use order_cluster::certificates::{self, CLUSTER};
 
 /// The nodes of the cluster, by their numbers: `node1` and so on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +22,9 @@ pub(crate) struct Member {
     pub(crate) all: Members,
     pub(crate) name: String,
     pub(crate) port: u16,
-    /// By what it proves to the others that it is itself.
-    pub(crate) tls: Option<Tls>,
+    /// Where the files are by which it proves to the others that it is itself, and, if it lets new
+    /// ones in, the key of the CA.
+    pub(crate) tls: Option<PathBuf>,
     /// It is none of those that found the cluster.
     pub(crate) joins: bool,
 }
@@ -122,7 +125,7 @@ impl Member {
     /// which address to listen, the secret of the cluster, and the files of TLS.
     pub(crate) fn cluster(&self, dir: DataDir) -> Result<Cluster, catga::EnvironmentError> {
         let is_set = |name| std::env::var_os(name).is_some();
-        if self.tls.is_none() && !is_set("CLUSTER_SECRET") && !is_set("CLUSTER_TLS_CA") {
+        if !self.has_tls() && !is_set("CLUSTER_SECRET") {
             tracing::info!("without CLUSTER_SECRET or TLS peers are taken from this machine alone");
         }
         let members = self.all.0.iter().map(|place| place.url.clone());
@@ -136,11 +139,26 @@ impl Member {
             true => cluster.address(format!("http://localhost:{}", self.port)),
             false => cluster,
         };
-        let cluster = match self.tls.clone() {
-            Some(tls) => cluster.tls(tls),
+        let cluster = match &self.tls {
+            Some(dir) => cluster.tls(certificates::of(dir, &self.name)),
             None => cluster,
         };
         cluster.with_env()
+    }
+
+    /// Whether it meets the others by certificates.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls.is_some() || std::env::var_os("CLUSTER_TLS_CA").is_some()
+    }
+
+    /// Lets new nodes in, if the key of the CA is among its files, or the environment says where.
+    pub(crate) fn enrolment(&self, wiring: &mut Wiring) -> Enrolment {
+        let enrolment = Enrolment::new(wiring, CLUSTER);
+        let Some(dir) = &self.tls else { return enrolment.with_env() };
+        let enrolment = enrolment.ca(dir.join(certificates::CA));
+        let key = dir.join(certificates::CA_KEY);
+        let enrolment = if key.exists() { enrolment.ca_key(key) } else { enrolment };
+        enrolment.with_env()
     }
 }
 

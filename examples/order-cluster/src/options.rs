@@ -4,9 +4,9 @@ use std::time::Duration;
 use catga::tools::Which;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
-use order_cluster::certificates;
 
 use crate::demo::Demo;
+use crate::enrolling::{Admitting, Enrolling};
 use crate::members::Members;
 use crate::operate::{Asked, Operation};
 use crate::run::{Data, Place, Serving};
@@ -25,6 +25,9 @@ Environment:
   CLUSTER_SECRET  what all nodes know and nobody else; it or TLS is needed if BIND lets others in
   CLUSTER_TLS_CA, CLUSTER_TLS_CERT, CLUSTER_TLS_KEY
                   PEM files, by which the node meets its peers over TLS
+  CLUSTER_TLS_CA_KEY
+                  the key of the CA, on nodes that let others in by a token
+  JOIN_TOKEN      the token by which `enroll` gets a certificate
   ADMIN_TOKEN     what operators show to change the members; without it a node makes one, in
                   DATA_DIR/admin-token
   BACKUP_DIR      where a node puts the backups that operators have made; without it there are none
@@ -135,19 +138,31 @@ enum Tool {
     },
     /// Make a CA and certificates for the three nodes, to try TLS out: for development alone.
     ///
-    /// They are good for 30 days. The CA's key is not kept. What a cluster that others rely on runs
-    /// with comes from a CA of its own.
+    /// They are good for 30 days. The CA's key is not kept unless that is asked for. What a cluster
+    /// that others rely on runs with comes from a CA of its own.
     Certificates {
         /// The directory, where nothing of theirs may be yet.
         #[arg(default_value = "certificates")]
         dir: PathBuf,
+        /// Keep the CA's key there too, so that nodes which run with this directory can let others
+        /// in by a token.
+        #[arg(long)]
+        keep_ca_key: bool,
     },
+    /// Let new nodes in: make the tokens by which they get their certificates.
+    Token {
+        #[command(subcommand)]
+        asked: Admitting,
+    },
+    /// Get the certificate of a new node by a token, once. If no answer comes, give the same command
+    /// again: the node's key is kept, and the token is good for it.
+    Enroll(Enrolling),
 }
 
-/// How long the certificates of `certificates` are valid.
 /// How many nodes a cluster is founded with at most.
 const NODES_MAX: u16 = 5;
 
+/// How long the certificates of `certificates` are valid.
 const VALID: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What the program is asked to do.
@@ -158,7 +173,9 @@ pub(crate) enum Task {
     Backups(PathBuf),
     Restore { from: PathBuf, which: Which, into: PathBuf, name: String },
     Operate(Operation),
-    Certificates { dir: PathBuf, nodes: Vec<String>, valid: Duration },
+    Certificates { dir: PathBuf, nodes: Vec<String>, valid: Duration, keep_ca_key: bool },
+    Admit { asked: Admitting, dir: PathBuf },
+    Enroll(Enrolling),
     Serve(Serving),
     Three(Trio),
     Demo(Demo),
@@ -194,10 +211,12 @@ impl Options {
                 let asked = asked.unwrap_or(Asked::List);
                 return Ok(Task::Operate(Operation { at, dir: dir(&alone), asked }));
             }
-            Some(Tool::Certificates { dir }) => {
+            Some(Tool::Token { asked }) => return Ok(Task::Admit { asked, dir: dir(&alone) }),
+            Some(Tool::Enroll(enrolling)) => return Ok(Task::Enroll(enrolling)),
+            Some(Tool::Certificates { dir, keep_ca_key }) => {
                 let nodes = Members::here(self.port, NODES_MAX).all();
                 let nodes = nodes.into_iter().map(|member| member.name).collect();
-                return Ok(Task::Certificates { dir, nodes, valid: VALID });
+                return Ok(Task::Certificates { dir, nodes, valid: VALID, keep_ca_key });
             }
             None => {}
         }
@@ -229,7 +248,7 @@ impl Options {
                 return Err(why.to_owned());
             };
             let mut member = members.joined_by(node, port);
-            member.tls = self.tls.as_ref().map(|dir| certificates::of(dir, &member.name));
+            member.tls = self.tls.clone();
             let (node, dir) = (member.name.clone(), self.data(dir(&member.name)));
             let place = Place::Cluster(member, dir);
             return Ok(Task::Serve(Serving { node, place, with_parent: self.with_parent }));
@@ -246,7 +265,7 @@ impl Options {
             }
             (false, port) => {
                 let mut member = members.find(node.as_deref(), port)?;
-                member.tls = self.tls.as_ref().map(|dir| certificates::of(dir, &member.name));
+                member.tls = self.tls.clone();
                 let dir = self.data(dir(&member.name));
                 (member.name.clone(), Place::Cluster(member, dir))
             }

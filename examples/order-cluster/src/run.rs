@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use catga::enrolment::Enrolment;
 use catga::http::{AdminToken, AdminTokenError, Server, backups_from_env};
 use catga::prelude::*;
 use catga::{DataDir, InCluster, Node, OnDisk};
@@ -64,6 +65,14 @@ pub(crate) async fn serve(serving: Serving) -> Result<ExitCode, Box<dyn Error>> 
         end_with_parent()?;
     }
     let builder = Catga::builder().name(serving.node).service(|n| Orders { book: n.projection() });
+    // By certificates alone: what a new node gets for a token is one.
+    let (builder, routes) = match &serving.place {
+        Place::Cluster(member, _) if member.has_tls() => {
+            let member = member.clone();
+            (builder.service(move |n| member.enrolment(n)), Enrolment::routes(routes()))
+        }
+        _ => (builder, routes()),
+    };
     let node = match &serving.place {
         Place::Memory => builder.start().await?,
         Place::Disk(data) => builder.data_dir(data.dir()).start().await?,
@@ -72,7 +81,7 @@ pub(crate) async fn serve(serving: Serving) -> Result<ExitCode, Box<dyn Error>> 
         }
     };
     say_what_survives(&node, &serving.place);
-    let mut server = Server::new(node, routes());
+    let mut server = Server::new(node, routes);
     if let Some(token) = operators(&serving.place)? {
         server = server.admin(token);
     }

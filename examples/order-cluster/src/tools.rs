@@ -42,9 +42,10 @@ pub(crate) fn certificates(
     dir: &Path,
     nodes: Vec<String>,
     valid: Duration,
+    keeps_ca_key: bool,
 ) -> Result<ExitCode, Box<dyn Error>> {
     let count = nodes.len();
-    certificates::make(dir, nodes, valid)?;
+    certificates::make(dir, nodes, valid, keeps_ca_key)?;
     let (dir, days) = (dir.display(), valid.as_secs() / (24 * 3600));
     writeln!(
         io::stdout(),

@@ -2,6 +2,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 
 /// As short as a token may be.
@@ -63,9 +65,24 @@ impl AdminToken {
         }
     }
 
+    /// Lets whoever shows it through.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub(crate) fn admit(&self, headers: &HeaderMap) -> Result<(), &'static str> {
+        let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        match given.and_then(|value| value.strip_prefix("Bearer ")) {
+            Some(given) if self.is(given) => Ok(()),
+            Some(_) => Err("that is not the token of this node"),
+            None => {
+                Err("this is for operators: send the node's token as `Authorization: Bearer …`")
+            }
+        }
+    }
+
     /// True if `given` is this token. What it takes to say so tells nothing of it: hashes are
     /// compared, and nobody can choose a hash.
-    pub(crate) fn is(&self, given: &str) -> bool {
+    fn is(&self, given: &str) -> bool {
         <[u8; 32]>::from(Sha256::digest(given)) == self.0
     }
 }

@@ -125,6 +125,39 @@ async fn an_operator_has_a_backup_made_where_the_server_was_told() {
     assert!(problem["detail"].as_str().expect("a text").contains("nothing on disk"), "{problem}");
 }
 
+fn echo(header: &str) -> String {
+    let head = "POST /operators/echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+    format!("{head}content-type: application/json\r\ncontent-length: 2\r\n{header}\r\n{{}}")
+}
+
+#[tokio::test]
+async fn a_route_of_the_program_may_be_for_operators() {
+    let operator = format!("authorization: Bearer {TOKEN}\r\n");
+    let document = "GET /openapi.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let without = serve(Limits::default(), |server| server).await;
+    let answer = rest(&mut without.say(&echo(&operator)).await).await;
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    let described = rest(&mut without.say(document).await).await;
+    assert!(!described.contains("EchoForOperators") && !described.contains("security"));
+
+    let serving = serve(Limits::default(), |server| server.admin(token())).await;
+    for header in ["", "authorization: Bearer \r\n", "authorization: Bearer guessed\r\n"] {
+        let answer = rest(&mut serving.say(&echo(header)).await).await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+        assert!(answer.contains("www-authenticate: Bearer"), "{answer}");
+        assert!(answer.contains("application/problem+json"), "{answer}");
+    }
+    let answer = rest(&mut serving.say(&echo(&operator)).await).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("deadline_ms"), "{answer}");
+    let described = rest(&mut serving.say(document).await).await;
+    assert!(described.contains(r#""security":[{"operators":[]}]"#), "{described}");
+    assert!(described.contains(r#""securitySchemes":{"operators":"#), "{described}");
+    let metrics = "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let metrics = rest(&mut serving.say(metrics).await).await;
+    let counted = r#"route="/operators/echo",status="401""#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
 #[test]
 fn a_token_that_could_be_guessed_is_refused() {
     let short = AdminToken::new("  0123456789abcde \n").expect_err("15 bytes");

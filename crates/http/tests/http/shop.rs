@@ -257,6 +257,7 @@ pub(crate) fn routes() -> Routes {
         .route("/probe/echo", post::<Echo>())
         .route("/probe/fail/{how}", put::<Fail>().created(|how| format!("/\n{how}")))
         .route("/probe/wait", post::<Wait>())
+        .route("/operators/echo", post::<Echo>().operation("EchoForOperators").for_operators())
 }
 
 /// A shop on a node in memory.
