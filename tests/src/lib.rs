@@ -6,7 +6,6 @@ pub mod orders;
 pub mod parcels;
 pub mod shared_cluster;
 pub mod shared_log;
-pub mod shop;
 pub mod switchboard;
 mod wait;
 

@@ -82,7 +82,7 @@ fn the_service_describes_itself() {
     let endpoint = format!("http://localhost:{port}");
     let member = json!({
         "id": "node1", "endpoint": endpoint, "status": "available", "isLeader": true,
-        "hasVote": true,
+        "hasVote": true, "engineVersion": catga::ENGINE_VERSION,
     });
     assert_eq!(status["members"], json!([member]));
     assert_eq!(status["leaderId"], "node1");

@@ -45,10 +45,10 @@ async fn cluster_status_shows_a_single_process_as_its_own_leader() {
         status,
         json!({
             "nodeId": "node1", "isLeader": true, "leaderId": "node1", "term": 0,
-            "status": "leader",
+            "status": "leader", "engineVersion": 1,
             "members": [{
                 "id": "node1", "endpoint": "http://localhost:5001", "status": "available",
-                "isLeader": true, "hasVote": true,
+                "isLeader": true, "hasVote": true, "engineVersion": catga::ENGINE_VERSION,
             }],
             "durability": {"log": "memory", "survives": "nothing"},
             "journal": {"position": position.to_string(), "hash": format!("{hash:016x}")},

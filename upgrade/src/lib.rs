@@ -1,5 +1,6 @@
-//! What the two releases of a shop share: how they are started. What they know of orders they do not:
-//! see `bin/shop-former.rs` and `bin/shop-later.rs`.
+//! Two releases of a shop, one of which takes the place of the other while it serves. They share how
+//! they are started, and nothing of what they know of orders: see `bin/shop-former.rs` and
+//! `bin/shop-later.rs`.
 
 use std::process;
 use std::time::Duration;
