@@ -7,7 +7,7 @@ use std::error::Error;
 use catga::InCluster;
 use catga::http::{Routes, Server, get, post};
 use catga::prelude::*;
-use catga_upgrade as shop;
+use catga_upgrade::shop;
 use utoipa::ToSchema;
 
 #[derive(
