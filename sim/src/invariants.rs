@@ -21,7 +21,7 @@ mod snapshots;
 pub use self::evaluations::Evaluations;
 
 pub(crate) use self::bounded::{Ground, is_bounded};
-pub(crate) use self::isolation::{Misdeed, is_isolated};
+pub(crate) use self::isolation::{Misdeed, is_certain, is_isolated};
 pub(crate) use self::kept::{is_ahead, is_kept};
 pub(crate) use self::leaders::Leaders;
 pub(crate) use self::liveness::{SERVE_WAIT, must, started};

@@ -26,6 +26,18 @@ pub(crate) struct Misdeed<'a> {
     pub(crate) is_calm: bool,
 }
 
+/// True if the answer leaves nothing open: a handler that panicked did nothing. Where a request was
+/// lost on its way before, with a connection that was made anew, the node that sent it again cannot
+/// know that.
+pub(crate) fn is_certain(answer: &Answer<String>) -> bool {
+    match answer {
+        Err(Failure::Fault(fault)) if fault.code() == FaultCode::Panicked => {
+            fault.outcome() == Outcome::NotExecuted
+        }
+        _ => true,
+    }
+}
+
 /// The answer is one that is documented.
 pub(crate) fn is_isolated(known: &mut Known, misdeed: &Misdeed<'_>) -> Result<(), Violation> {
     known.exercised.evaluated.count(Invariant::Isolation);
@@ -36,9 +48,7 @@ pub(crate) fn is_isolated(known: &mut Known, misdeed: &Misdeed<'_>) -> Result<()
         (deed, Err(Failure::Fault(fault))) => {
             let panics = matches!(deed, Deed::Panic | Deed::PanicOnce);
             match fault.code() {
-                FaultCode::Panicked => {
-                    panics && (!is_calm || fault.outcome() == Outcome::NotExecuted)
-                }
+                FaultCode::Panicked => panics,
                 FaultCode::DeadlineBeforeStart | FaultCode::DeadlineInDoubt => {
                     deed == Deed::Stay || !is_calm
                 }

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::{Act, Deed, GetBrittle, GetNoted, Panic, World};
 use crate::client::Reach;
-use crate::invariants::{Misdeed, SERVE_WAIT, is_isolated, must};
+use crate::invariants::{Misdeed, SERVE_WAIT, is_certain, is_isolated, must};
 use crate::ledger::Ledger;
 use crate::{Invariant, Violation};
 
@@ -18,6 +18,10 @@ pub(crate) const FILLING_BYTES: usize = 8 << 10;
 /// How many events that a projection cannot fold there are at most, and as many that the subscriber
 /// cannot take: a few say it all.
 const BREAKS_MAX: u64 = 3;
+
+/// How often in a row a request may be lost on its way when nothing is wrong any more: connections are
+/// made anew for a while.
+const TRIES_MAX: u32 = 4;
 
 /// Whoever has the service misbehave, and what it must show for it.
 #[derive(Debug)]
@@ -58,7 +62,7 @@ impl Unruly {
     pub(crate) async fn step(&mut self, node: &impl Reach) -> Result<(), Violation> {
         if !self.pending.is_empty() && self.dice.bool() {
             let act = self.pending.swap_remove(self.dice.usize(..self.pending.len()));
-            return self.act(node, act, false).await;
+            return self.act(node, act, false).await.map(drop);
         }
         match self.dice.u8(0..12) {
             0 => return self.ask(node).await,
@@ -80,7 +84,7 @@ impl Unruly {
 
     async fn begin(&mut self, node: &impl Reach, deed: Deed) -> Result<(), Violation> {
         let act = self.new_act(deed);
-        self.act(node, act, false).await
+        self.act(node, act, false).await.map(drop)
     }
 
     fn new_act(&mut self, deed: Deed) -> Act {
@@ -88,8 +92,9 @@ impl Unruly {
         Act { nonce: format!("u{}", self.acts), deed }
     }
 
-    /// Sends a command. With `is_calm` nothing is wrong but its own code.
-    async fn act(&mut self, node: &impl Reach, act: Act, is_calm: bool) -> Result<(), Violation> {
+    /// Sends a command. With `is_calm` nothing is wrong but its own code. True if the answer leaves
+    /// nothing open.
+    async fn act(&mut self, node: &impl Reach, act: Act, is_calm: bool) -> Result<bool, Violation> {
         let ends = !matches!(act.deed, Deed::Panic | Deed::Stay);
         if ends {
             // In doubt until it is answered, also if this task ends before that.
@@ -106,14 +111,14 @@ impl Unruly {
                 node.send(command).key(key).deadline(deadline).await
             })
             .await;
-        let Some(answer) = answer else { return Ok(()) };
+        let Some(answer) = answer else { return Ok(false) };
         let misdeed = Misdeed { act: &act, answer: &answer, is_calm };
         is_isolated(&mut self.ledger.lock(), &misdeed)?;
         if ends && answer.is_ok() {
             self.pending.pop();
             self.done.push(act);
         }
-        Ok(())
+        Ok(is_certain(&answer))
     }
 
     /// A query that panics does so to whoever asked.
@@ -156,8 +161,19 @@ impl Unruly {
     }
 
     async fn begin_calmly(&mut self, node: &impl Reach, deed: Deed) -> Result<(), Violation> {
-        let act = self.new_act(deed);
-        self.act(node, act, true).await?;
+        let mut tries = 0;
+        loop {
+            let act = self.new_act(deed);
+            // One that may yet be carried out is asked for again below.
+            if self.act(node, act, true).await? || !self.pending.is_empty() {
+                break;
+            }
+            tries += 1;
+            if tries == TRIES_MAX {
+                let what = format!("of {tries} that panicked none was known to have done nothing");
+                return Err(Invariant::Isolation.broken(what));
+            }
+        }
         // What panicked the first time runs when it is asked for again.
         let Some(act) = self.pending.pop() else { return Ok(()) };
         self.act(node, act, true).await?;
