@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use catga_journal::Held;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -11,6 +12,25 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::{CertificateStatus, Node};
+
+impl Node {
+    /// How full its tables and queues are: after load each goes back to what it was.
+    pub fn held(&self) -> Vec<Held> {
+        let mut held = self.0.committer.held();
+        held.extend(self.0.journal.held());
+        held
+    }
+
+    /// Writes the node's metrics as OpenMetrics text.
+    pub fn metrics_text(&self) -> String {
+        self.0.metrics.text(self)
+    }
+
+    /// Registers metrics of one's own in the node's registry.
+    pub fn register_metrics(&self, register: impl FnOnce(&mut Registry)) {
+        self.0.metrics.register(register);
+    }
+}
 
 /// A node's metrics, in a registry of its own: several nodes may live in one process.
 pub(crate) struct Metrics {

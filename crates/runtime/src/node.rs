@@ -11,7 +11,7 @@ use catga_core::{
     Query, ReadLevel, Registry, Request, Slot,
 };
 use catga_host::{Connection, Host, Task, timeout};
-use catga_journal::{Held, Journal};
+use catga_journal::Journal;
 use futures_util::future::join;
 
 use crate::CertificateStatus;
@@ -191,26 +191,6 @@ impl Node {
     pub fn rolling_hash(&self) -> (Position, u64) {
         let (offset, hash) = self.0.journal.rolling_hash();
         (self.0.position_at(offset), hash)
-    }
-
-    /// How full its tables and queues are: after load each goes back to what it was.
-    pub fn held(&self) -> Vec<Held> {
-        let mut held = self.0.committer.held();
-        held.extend(self.0.journal.held());
-        held
-    }
-
-    /// Writes the node's metrics as OpenMetrics text.
-    pub fn metrics_text(&self) -> String {
-        self.0.metrics.text(self)
-    }
-
-    /// Registers metrics of one's own in the node's registry.
-    pub fn register_metrics(
-        &self,
-        register: impl FnOnce(&mut prometheus_client::registry::Registry),
-    ) {
-        self.0.metrics.register(register);
     }
 
     /// Ready with the reason when the node cannot go on, such as when its disk fails: nothing is
