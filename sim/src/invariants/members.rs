@@ -12,8 +12,10 @@ use std::time::Duration;
 use super::{Evaluations, Invariant};
 use crate::Violation;
 
-/// How long a node that was taken out alive may go on: it asks once a second, and links may be cut.
-const NOTICE_WAIT: Duration = Duration::from_secs(10);
+/// How long a node that was taken out alive may go on. It asks once a second; but links may be cut, and
+/// while two voters are left without each other nobody leads who could tell it. So it is longer than
+/// the faults of a run, after which it is told soon.
+const NOTICE_WAIT: Duration = Duration::from_secs(20);
 
 /// A read of a node that was taken out `since` ended, with an answer or without.
 pub(crate) fn serves_reads(
