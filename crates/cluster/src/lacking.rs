@@ -46,9 +46,12 @@ impl Lacking {
         self.lock().get(&follower).is_some_and(|at| at.elapsed() < self.holds)
     }
 
-    /// True if nobody has said it.
+    /// True if nobody has said it of late. Words that hold no more are forgotten, those of nodes that
+    /// have left among them.
     pub(crate) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        let mut said = self.lock();
+        said.retain(|_, at| at.elapsed() < self.holds);
+        said.is_empty()
     }
 
     /// True if a majority with room is missing among one of `configs`: the voters of whom a

@@ -22,8 +22,8 @@ pub(crate) struct Started {
     pub(crate) lacking: Lacking,
 }
 
-/// How long a follower's word that it has no room holds at least, half of it: it says so once a second.
-const LACKING_MIN: Duration = Duration::from_millis(1500);
+/// How long a follower's word that it has no room holds at least: it says so once a second.
+const LACKING_HOLDS_MIN: Duration = Duration::from_secs(3);
 
 /// Starts Raft, and the tasks beside it, as tasks of the current thread.
 pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(
@@ -36,8 +36,8 @@ pub(crate) async fn start<S: RaftLogStorage<TypeConfig>>(
     ground: Arc<dyn Ground>,
 ) -> Result<Started, Fatal<TypeConfig>> {
     let me = options.id;
-    // Longer than a follower without room takes to say so again.
-    let lacking = Lacking::new(2 * options.election_timeout.max(LACKING_MIN));
+    // Longer than a follower without room takes to say so again in answer to entries.
+    let lacking = Lacking::new((2 * options.election_timeout).max(LACKING_HOLDS_MIN));
     let network = PeerNetwork {
         me,
         peers: Arc::clone(&peers),

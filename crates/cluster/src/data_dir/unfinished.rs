@@ -13,11 +13,12 @@ use super::{DataDir, DataDirError, IDENTITY, Identity, LOCK, RESTORING};
 pub(crate) struct Unfinished(DataDir);
 
 /// # Errors
-/// When a restore into the directory was interrupted.
+/// When a restore into the directory was interrupted, or nobody can tell whether one was.
 pub(super) fn refuse(files: &dyn Files, dir: &Path) -> Result<(), DataDirError> {
     match files.open(&dir.join(RESTORING), Open::Read) {
         Ok(_) => Err(DataDirError::HalfRestored { dir: dir.to_owned() }),
-        Err(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(DataDirError::Unusable { dir: dir.to_owned(), source }),
     }
 }
 
