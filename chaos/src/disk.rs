@@ -1,4 +1,5 @@
 use std::fs::{self, OpenOptions};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
@@ -64,6 +65,9 @@ impl Disk {
     pub(crate) fn fill(&self, left: u64) -> Result<(), String> {
         let ballast = self.ballast();
         let filled = || {
+            if !is_mounted(&self.at)? {
+                return Err(std::io::Error::other("not mounted: it would fill the machine's own disk"));
+            }
             let room = statvfs(&self.at)?;
             let free = (room.f_bavail * room.f_frsize).saturating_sub(left);
             let file = OpenOptions::new().write(true).create(true).truncate(true).open(&ballast)?;
@@ -90,6 +94,12 @@ impl Disk {
     fn ballast(&self) -> PathBuf {
         self.at.join("ballast")
     }
+}
+
+/// Whether what is there is another file system than what it stands in.
+fn is_mounted(at: &Path) -> std::io::Result<bool> {
+    let above = at.parent().unwrap_or(at);
+    Ok(fs::metadata(at)?.dev() != fs::metadata(above)?.dev())
 }
 
 /// The file that says whose run a directory is.
@@ -150,6 +160,10 @@ mod tests {
         assert!(fs::write(at.join("more"), vec![1; 1 << 20]).is_err(), "there is no room");
         disk.free().expect("freed");
         fs::write(at.join("more"), vec![1; 1 << 20]).expect("there is room");
+        let unmounted = Disk { at: dir.path().join("bare"), image: disk.image.clone(), cuts: 0 };
+        fs::create_dir(&unmounted.at).expect("a directory");
+        let refused = unmounted.fill(4096).expect_err("it is the machine's own disk");
+        assert!(refused.contains("not mounted"), "{refused}");
         disk.discard();
         assert!(fs::read_dir(&at).expect("empty").next().is_none());
     }

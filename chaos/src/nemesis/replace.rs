@@ -45,6 +45,8 @@ pub(super) async fn strike(cluster: &Cluster, dice: &mut Rng) -> Result<Told> {
     let dir = site.server.options().dir.clone();
     std::fs::remove_dir_all(&dir).with_context(|| format!("empty {}", dir.display()))?;
     site.server.spawn()?;
+    // Whoever has filled its disk waits to give the room back: without it, it would never be let in.
+    drop(site);
     if !votes(&others, &name).await {
         cluster.accuse(format!("{name} has no vote {PATIENCE:?} after it came back"));
     }
