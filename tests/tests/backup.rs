@@ -2,17 +2,20 @@
 //! machines.
 
 use std::cell::{Cell, RefCell};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use catga::prelude::*;
 use catga::tools::{RestoreError, Restored, Which, restore_on};
-use catga::{BackupError, Backups, DataDir, Failure, FaultCode, Limits, NodeState};
-use catga_host::Host;
+use catga::{BackupError, Backups, DataDir, Failure, FaultCode, Limits, NodeState, StartError};
+use catga_host::{Host, Open};
 use catga_testkit::VirtualHost;
+use catga_testkit::disk::{Call, Fault};
 use catga_tests::machines::{Machines, endpoint, name};
 use catga_tests::orders::{CountOrders, CreateOrder, GetOrder, Orders, count, order};
 use catga_tests::parcels::{self, GetLedger, World};
+use catga_tests::wait_until;
 use futures_util::future::join_all;
 
 const BACKUPS: &str = "/backups";
@@ -30,9 +33,13 @@ async fn restore(machines: &Machines, number: usize) -> Result<Restored, Restore
 
 /// Starts what was restored on a machine, as a process alone.
 async fn start_restored(host: &Arc<VirtualHost>) -> Node {
+    try_start_restored(host).await.expect("it starts")
+}
+
+async fn try_start_restored(host: &Arc<VirtualHost>) -> Result<Node, StartError> {
     let builder = Catga::builder().name(name(0)).host(host.clone());
     let service = builder.service(|n| Orders { book: n.projection() });
-    service.data_dir(DataDir::new(RESTORED)).start().await.expect("it starts")
+    service.data_dir(DataDir::new(RESTORED)).start().await
 }
 
 /// Places orders one after the other on `node`, under keys of its own, until it is told to stop; adds
@@ -321,9 +328,7 @@ fn an_interrupted_restore_is_no_node_and_says_so() {
             };
             let (restored, ()) = futures_util::join!(restore(&machines, 0), end);
             host.power_on();
-            let builder = Catga::builder().name(name(0)).host(host.clone());
-            let service = builder.service(|n| Orders { book: n.projection() });
-            match service.data_dir(DataDir::new(RESTORED)).start().await {
+            match try_start_restored(&host).await {
                 Ok(node) => {
                     // Nothing at all was there, or all.
                     let held = count(&node, "alice").await;
@@ -342,6 +347,87 @@ fn an_interrupted_restore_is_no_node_and_says_so() {
         });
     }
     assert!(refused > 5 && done > 5, "{refused}, {done}");
+}
+
+/// It ended with its identity there and its marker not yet away; then the disk fails.
+#[test]
+fn nobody_starts_where_the_marker_of_an_interrupted_restore_cannot_be_read() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 1);
+        let node = machines.start_alone(0).await.expect("it starts");
+        order(&node, "alice").await;
+        node.backup(BACKUPS).await.expect("a backup");
+        assert!(node.shutdown().await);
+        restore(&machines, 0).await.expect("restored");
+        let host = machines.host(0).clone();
+        let (files, disk) = (host.files(), host.disk());
+        let marker = Path::new(RESTORED).join("restoring");
+        files.open(&marker, Open::Create).expect("a file");
+        let why = async || try_start_restored(&host).await.expect_err("refused").to_string();
+
+        let failing = Fault::of(Call::Open).on(|path| path.ends_with("restoring"));
+        disk.fail(failing.every());
+        let said = why().await;
+        assert!(said.contains("/restored cannot be used: simulated fault"), "{said}");
+        disk.heal();
+        let said = why().await;
+        assert!(said.contains("was interrupted"), "{said}");
+        files.remove(&marker).expect("it is there");
+        assert_eq!(count(&start_restored(&host).await, "alice").await, 1);
+    });
+}
+
+/// The metrics of `node` about backups, without what is said of them.
+fn counted(node: &Node) -> Vec<String> {
+    let text = node.metrics_text();
+    let about = text.lines().filter(|line| line.starts_with("catga_") && line.contains("backup"));
+    about.map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn metrics_say_when_a_backup_was_made_and_how_many_were_not() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 1);
+        let node = machines.start_alone(0).await.expect("it starts");
+        let host = machines.host(0);
+        let last = || format!("catga_last_backup_timestamp_seconds {}", host.wall_ms() / 1000);
+        order(&node, "alice").await;
+        assert_eq!(counted(&node), ["catga_backups_failed_total 0"]);
+        node.backup("/data").await.expect_err("it is a node's");
+        assert_eq!(counted(&node), ["catga_backups_failed_total 1"]);
+        node.backup(BACKUPS).await.expect("a backup");
+        let first = last();
+        assert_eq!(counted(&node), ["catga_backups_failed_total 1", &first]);
+
+        // Whoever asks goes away before it is made, or is not.
+        let ask = async |dir: &'static str| {
+            tokio::time::sleep(ms(5000)).await;
+            let before = counted(&node);
+            let gone = tokio::time::timeout(ms(1), node.backup(dir)).await;
+            assert!(gone.is_err() && counted(&node) == before, "{gone:?}");
+            wait_until("it is counted", || counted(&node) != before).await;
+        };
+        ask(BACKUPS).await;
+        assert_eq!(counted(&node), ["catga_backups_failed_total 1", &last()]);
+        let second = last();
+        assert_ne!(first, second);
+        ask("/data").await;
+        assert_eq!(counted(&node), ["catga_backups_failed_total 2", &second]);
+    });
+}
+
+#[test]
+fn a_backup_without_a_leader_fails_and_is_counted() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 3);
+        let nodes = machines.start_all(3).await;
+        for number in 1..3 {
+            machines.host(number).power_cut().await;
+        }
+        let failed = nodes[0].backup(BACKUPS).await.expect_err("nobody confirms it");
+        assert!(matches!(failed, BackupError::Journal(_)), "{failed}");
+        assert_eq!(counted(&nodes[0]), ["catga_backups_failed_total 1"]);
+    });
 }
 
 #[test]

@@ -62,7 +62,9 @@ pub use founding::{Charter, Founding, FoundingError};
 pub use ground::{Ground, Store};
 pub use hand_over::HandedOver;
 #[cfg(feature = "tls")]
-pub use link::{Certificate, Credentials, Tls, TlsError, certificate_name};
+pub use link::{
+    Certificate, Credentials, Tls, TlsError, certificate_name, certificates_in, read_pem,
+};
 pub use link::{LinkOptions, LinkStats, Links, Protocol, Secret, SecretTooShort};
 pub use machine::{Machine, View};
 pub use member::{Member, MemberOptions};

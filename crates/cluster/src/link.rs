@@ -66,4 +66,6 @@ pub use protocol::Protocol;
 pub use secret::{Secret, SecretTooShort};
 pub use stats::LinkStats;
 #[cfg(feature = "tls")]
-pub use tls::{Certificate, Credentials, Tls, TlsError, certificate_name};
+pub use tls::{
+    Certificate, Credentials, Tls, TlsError, certificate_name, certificates_in, read_pem,
+};

@@ -9,14 +9,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, post};
+use axum::routing::{MethodRouter, delete, post};
 use catga_core::FaultCode;
 use catga_runtime::{Backups, ClusterView, MembershipError, Node};
 
 pub use self::token::{AdminToken, AdminTokenError};
+use crate::document::BuiltIn;
 use crate::observer::{Observer, trace_of};
 use crate::problem::Problem;
 
@@ -38,14 +39,55 @@ pub(crate) fn router(
     backups: Option<Backups>,
 ) -> Router {
     let desk = Desk { node: node.clone(), observer: observer.clone(), token, backups };
-    Router::new()
-        .route("/cluster/members/{name}", delete(remove))
-        .route("/cluster/members/{name}/promote", post(promote))
-        .route("/cluster/members/{name}/lead", post(lead))
-        .route("/cluster/backup", post(backup::back_up))
-        .route_layer(from_fn_with_state(desk.clone(), guard))
-        .with_state(desk)
+    let mut router = Router::new();
+    for (operation, handler) in routes() {
+        router = router.route(operation.path, handler);
+    }
+    router.route_layer(from_fn_with_state(desk.clone(), guard)).with_state(desk)
 }
+
+/// What OpenAPI says of the routes.
+pub(crate) fn operations() -> impl Iterator<Item = BuiltIn> {
+    routes().into_iter().map(|(operation, _)| operation)
+}
+
+/// Each route as OpenAPI has it, and who answers there.
+fn routes() -> [(BuiltIn, MethodRouter<Desk>); 4] {
+    [
+        (REMOVE, delete(remove)),
+        (PROMOTE, post(promote)),
+        (LEAD, post(lead)),
+        (backup::OPERATION, post(backup::back_up)),
+    ]
+}
+
+const REMOVE: BuiltIn = BuiltIn {
+    method: Method::DELETE,
+    path: "/cluster/members/{name}",
+    name: "RemoveMember",
+    summary: "Takes a member out of the cluster, whether it runs or not",
+    for_operators: true,
+    param: Some(("name", "The member")),
+    status: "204",
+    answer: "It is done",
+    reply: None,
+};
+
+const PROMOTE: BuiltIn = BuiltIn {
+    method: Method::POST,
+    path: "/cluster/members/{name}/promote",
+    name: "PromoteMember",
+    summary: "Gives a learner its vote, once it holds what the others do",
+    ..REMOVE
+};
+
+const LEAD: BuiltIn = BuiltIn {
+    method: Method::POST,
+    path: "/cluster/members/{name}/lead",
+    name: "MoveLeadership",
+    summary: "Has a voter lead",
+    ..REMOVE
+};
 
 /// Lets nobody through without the token.
 async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {

@@ -1,10 +1,26 @@
+use axum::http::Method;
 use axum::routing::get;
 use axum::{Json, Router};
 use catga_runtime::{Node, NodeState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::document::BuiltIn;
 use crate::leaving::Leaving;
+use crate::operation::named;
+
+/// What OpenAPI says of it.
+pub(crate) const OPERATION: BuiltIn = BuiltIn {
+    method: Method::GET,
+    path: "/cluster/status",
+    name: "ClusterStatus",
+    summary: "The cluster as this node sees it",
+    for_operators: false,
+    param: None,
+    status: "200",
+    answer: "The cluster as this node sees it",
+    reply: Some(named::<ClusterStatus>),
+};
 
 /// The cluster as one node sees it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -92,7 +108,7 @@ pub(crate) struct Journal {
 pub(crate) fn router(node: &Node, leaving: &Leaving) -> Router {
     let (node, leaving) = (node.clone(), leaving.clone());
     let look = async move || Json(status(&node, leaving.is_draining()));
-    Router::new().route("/cluster/status", get(look))
+    Router::new().route(OPERATION.path, get(look))
 }
 
 fn status(node: &Node, draining: bool) -> ClusterStatus {

@@ -1,3 +1,5 @@
+mod built_in;
+
 use std::collections::BTreeMap;
 
 use axum::http::Method;
@@ -11,7 +13,7 @@ use utoipa::openapi::{
     ResponseBuilder,
 };
 
-use crate::cluster_status::ClusterStatus;
+pub(crate) use self::built_in::BuiltIn;
 use crate::operation::{Operation, named};
 use crate::problem::ProblemBody;
 
@@ -20,8 +22,13 @@ const OPERATORS: &str = "operators";
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
-/// The OpenAPI document of the routes, as JSON.
-pub(crate) fn write(title: &str, version: &str, operations: &[&Operation]) -> String {
+/// The OpenAPI document of the routes, and of what the server answers by itself, as JSON.
+pub(crate) fn write(
+    title: &str,
+    version: &str,
+    operations: &[&Operation],
+    built_in: &[BuiltIn],
+) -> String {
     let mut schemas = Vec::new();
     let problem = named::<ProblemBody>(&mut schemas);
     let mut paths = Paths::new();
@@ -30,17 +37,14 @@ pub(crate) fn write(title: &str, version: &str, operations: &[&Operation]) -> St
         let described = described(operation, &problem, &mut schemas);
         paths.add_path_operation(&operation.path, methods(&operation.method), described);
     }
-    let status = named::<ClusterStatus>(&mut schemas);
-    let status = OperationBuilder::new()
-        .operation_id(Some("ClusterStatus"))
-        .summary(Some("The cluster as this node sees it"))
-        .tag("cluster")
-        .response("200", answer("The cluster as this node sees it", Some(status)))
-        .build();
-    paths.add_path_operation("/cluster/status", vec![HttpMethod::Get], status);
+    for operation in built_in {
+        let described = operation.described(&problem, &mut schemas);
+        paths.add_path_operation(operation.path, methods(&operation.method), described);
+    }
     let mut components =
         ComponentsBuilder::new().schemas_from_iter(schemas.into_iter().collect::<BTreeMap<_, _>>());
-    if operations.iter().any(|operation| operation.for_operators) {
+    let for_operators = operations.iter().any(|operation| operation.for_operators);
+    if for_operators || built_in.iter().any(|operation| operation.for_operators) {
         let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         components = components.security_scheme(OPERATORS, bearer);
     }
@@ -66,13 +70,7 @@ fn described(
     let object = operation.object.as_ref().unwrap_or(&empty);
     for name in &params {
         let schema = object.properties.get(*name).cloned();
-        builder = builder.parameter(
-            ParameterBuilder::new()
-                .name(*name)
-                .parameter_in(ParameterIn::Path)
-                .required(Required::True)
-                .schema(schema),
-        );
+        builder = builder.parameter(in_path(name).schema(schema));
     }
     let rest = without(object, &params);
     if operation.is_command {
@@ -97,7 +95,7 @@ fn described(
     let (status, what) =
         if operation.creates { ("201", "It was created") } else { ("200", "The answer") };
     if operation.for_operators {
-        builder = builder.security(SecurityRequirement::new::<_, [&str; 0], _>(OPERATORS, []));
+        builder = builder.security(by_operators());
     }
     let mut success = answer(what, Some(operation.reply.clone()));
     if operation.creates {
@@ -137,37 +135,54 @@ fn without(object: &Object, params: &[&str]) -> Object {
     rest
 }
 
-/// The headers that every request may have.
+/// The headers that every message may have.
 fn headers(is_command: bool) -> Vec<Parameter> {
-    let header = |name: &str, what: &str| {
-        ParameterBuilder::new()
-            .name(name)
-            .parameter_in(ParameterIn::Header)
-            .required(Required::False)
-            .description(Some(what))
-            .schema(Some(text()))
-            .build()
-    };
     let mut headers = vec![
-        header("Catga-Position", "What the caller has seen: nothing older answers"),
-        header("Prefer", "`wait=SECONDS`: how long the caller waits, fractions allowed"),
-        header("traceparent", "W3C trace context"),
-        header("X-Correlation-Id", "What the request belongs to"),
+        in_header("Catga-Position", "What the caller has seen: nothing older answers"),
+        in_header("Prefer", "`wait=SECONDS`: how long the caller waits, fractions allowed"),
+        trace_context(),
+        in_header("X-Correlation-Id", "What the request belongs to"),
     ];
     headers.push(if is_command {
-        header("Idempotency-Key", "Makes repeating safe: one key is one command")
+        in_header("Idempotency-Key", "Makes repeating safe: one key is one command")
     } else {
-        header("Catga-Read", "`local`, `session` or `linearizable`")
+        in_header("Catga-Read", "`local`, `session` or `linearizable`")
     });
     headers
 }
 
-fn answer(what: &str, schema: Option<RefOr<Schema>>) -> Response {
-    ResponseBuilder::new()
-        .description(what)
-        .content("application/json", Content::new(schema))
-        .header("Catga-Position", header("What the answer has seen"))
+fn trace_context() -> Parameter {
+    in_header("traceparent", "W3C trace context")
+}
+
+fn in_header(name: &str, what: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(what))
+        .schema(Some(text()))
         .build()
+}
+
+fn in_path(name: &str) -> ParameterBuilder {
+    ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True)
+}
+
+/// Only who shows the token of operators comes through.
+fn by_operators() -> SecurityRequirement {
+    SecurityRequirement::new::<_, [&str; 0], _>(OPERATORS, [])
+}
+
+/// An answer with this in its body, or with no body.
+fn answer(what: &str, schema: Option<RefOr<Schema>>) -> Response {
+    let mut answer = ResponseBuilder::new()
+        .description(what)
+        .header("Catga-Position", header("What the answer has seen"));
+    if schema.is_some() {
+        answer = answer.content("application/json", Content::new(schema));
+    }
+    answer.build()
 }
 
 fn refusal(what: &str, problem: &RefOr<Schema>) -> Response {

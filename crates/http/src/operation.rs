@@ -95,6 +95,8 @@ pub(crate) const BUILT_IN: &[&str] = &[
     "/livez",
     "/readyz",
     "/startupz",
+    "/cluster/backup",
+    "/cluster/members",
     "/cluster/status",
     "/metrics",
     "/openapi.json",

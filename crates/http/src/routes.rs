@@ -11,6 +11,7 @@ use catga_host::BoxFuture;
 use catga_runtime::{Backups, Node};
 use utoipa::ToSchema;
 
+use crate::document::BuiltIn;
 use crate::endpoint::Endpoint;
 use crate::leaving::{Door, Leaving};
 use crate::observer::{Observer, observe};
@@ -145,8 +146,11 @@ impl Routes {
             self.routes.retain(|route| !route.operation.for_operators);
         }
         let operations: Vec<_> = self.routes.iter().map(|route| &route.operation).collect();
-        check(&operations)?;
-        let document = document::write(&self.title, &self.version, &operations);
+        let mut built_in: Vec<_> =
+            std::iter::once(cluster_status::OPERATION).chain(admin::operations()).collect();
+        check(&operations, &built_in)?;
+        built_in.retain(|operation| settings.admin.is_some() || !operation.for_operators);
+        let document = document::write(&self.title, &self.version, &operations, &built_in);
         let observer = Observer::new(node.clone());
         let mut messages = Router::new();
         for Registered { operation, mount } in self.routes {
@@ -203,16 +207,17 @@ fn peers(node: &Node) -> Router {
 }
 
 /// Everything that does not fit together.
-fn check(operations: &[&Operation]) -> Result<(), RoutesError> {
+fn check(operations: &[&Operation], built_in: &[BuiltIn]) -> Result<(), RoutesError> {
     let mut faults = Vec::new();
-    let (mut places, mut names) = (HashSet::new(), HashSet::new());
+    let mut places = HashSet::new();
+    let mut names: HashSet<_> = built_in.iter().map(|operation| operation.name).collect();
     for operation in operations {
         operation.faults(&mut faults);
         let Operation { method, path, name, .. } = *operation;
         if !places.insert((method, path)) {
             faults.push(format!("two messages stand at {method} {path}"));
         }
-        if !names.insert(name) {
+        if !names.insert(name.as_str()) {
             faults.push(format!(
                 "two operations are called `{name}`; give one of them another name with \
                  `.operation(…)`"

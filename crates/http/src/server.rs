@@ -106,7 +106,7 @@ impl Server {
     /// /cluster/members/NAME` takes a member out, `POST /cluster/members/NAME/promote` gives a
     /// learner its vote, `POST /cluster/members/NAME/lead` moves leadership. Routes of the
     /// program's own may be [for operators](crate::Route::for_operators) as well. Without a token
-    /// there are no such routes.
+    /// there are no such routes, and OpenAPI names none.
     pub fn admin(mut self, token: AdminToken) -> Self {
         self.admin = Some(token);
         self

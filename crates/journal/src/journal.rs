@@ -136,7 +136,8 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Adds a backup of everything up to `from` at least, which is applied here, to those that are
-    /// there; the journal goes on meanwhile. Work starts at the first poll.
+    /// there; the journal goes on meanwhile. Work starts at the first poll. Whoever waits for it does
+    /// not keep the journal from ending.
     ///
     /// # Errors
     /// When the journal keeps nothing on disk, or another backup is being made there; when the
@@ -144,7 +145,11 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// Once it has begun, the backup is made, whoever waits for it.
-    fn backup(&self, into: Backups, from: Offset) -> BoxFuture<'_, Result<Backup, BackupError>> {
+    fn backup(
+        &self,
+        into: Backups,
+        from: Offset,
+    ) -> BoxFuture<'static, Result<Backup, BackupError>> {
         let _ = (into, from);
         Box::pin(std::future::ready(Err(BackupError::NoDisk)))
     }

@@ -1,3 +1,8 @@
+use std::sync::Arc;
+
+use catga_core::Fault;
+use tokio::sync::oneshot;
+
 use crate::node::shutting_down;
 use crate::{Backup, BackupError, Backups, Node};
 
@@ -31,7 +36,21 @@ impl Node {
         if !inner.lifecycle.is_running() {
             return Err(shutting_down().into());
         }
-        let head = inner.confirmed_head(inner.limits.deadline).await?;
-        inner.journal.backup(into.into(), head.offset).await
+        let making = match inner.confirmed_head(inner.limits.deadline).await {
+            Ok(head) => inner.journal.backup(into.into(), head.offset),
+            Err(fault) => Box::pin(std::future::ready(Err(fault.into()))),
+        };
+        let node = Arc::downgrade(inner);
+        let (tell, told) = oneshot::channel();
+        // What nobody waits for any more counts as well.
+        let counted = async move {
+            let made = making.await;
+            if let Some(node) = node.upgrade() {
+                node.metrics.backed_up(made.is_ok().then(|| node.host.wall_ms()));
+            }
+            let _ = tell.send(made);
+        };
+        drop(inner.host.spawn("backup", Box::pin(counted)));
+        told.await.unwrap_or_else(|_| Err(Fault::internal("the backup was given up").into()))
     }
 }

@@ -47,6 +47,9 @@ pub(crate) struct Metrics {
     parked: Family<Name, Gauge>,
     held: Family<What, Gauge>,
     held_most: Family<What, Gauge>,
+    backups_failed: Counter,
+    /// Made when a backup is.
+    last_backup: OnceLock<Gauge>,
     /// Made for a node that has a certificate.
     certificate: OnceLock<CertificateMetrics>,
 }
@@ -167,6 +170,12 @@ impl Metrics {
             "How many there may be, where nothing else bounds it",
             held_most.clone(),
         );
+        let backups_failed = Counter::default();
+        registry.register(
+            "backups_failed",
+            "Backups that were asked for and not made",
+            backups_failed.clone(),
+        );
         Self {
             registry: Mutex::new(registry),
             commands,
@@ -181,6 +190,8 @@ impl Metrics {
             parked,
             held,
             held_most,
+            backups_failed,
+            last_backup: OnceLock::new(),
             certificate: OnceLock::new(),
         }
     }
@@ -198,6 +209,25 @@ impl Metrics {
 
     pub(crate) fn register(&self, register: impl FnOnce(&mut Registry)) {
         register(&mut self.lock());
+    }
+
+    /// A backup has ended: when, if it was made.
+    pub(crate) fn backed_up(&self, at_ms: Option<u64>) {
+        let Some(at_ms) = at_ms else {
+            self.backups_failed.inc();
+            return;
+        };
+        let last = self.last_backup.get_or_init(|| {
+            let last = Gauge::default();
+            self.lock().register_with_unit(
+                "last_backup_timestamp",
+                "When this node last made a backup, since it was started",
+                Unit::Seconds,
+                last.clone(),
+            );
+            last
+        });
+        last.set(clamp(at_ms / 1000));
     }
 
     pub(crate) fn text(&self, node: &Node) -> String {

@@ -1,36 +1,20 @@
 //! A cluster of processes is backed up by the command line, lost, and comes back.
 
-use std::ffi::OsStr;
+mod operator;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
+use operator::{PROGRAM, run, run_at};
 use order_cluster::client::{Answer, Call, Client};
 use order_cluster::fleet::{Server, ServerOptions, Servers, Status};
 use order_cluster::messages::CreateOrder;
 use order_cluster::trial::agree;
 use serde_json::Value;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_order-cluster");
-
-/// What the program says with `words`, given the token of the node in `data`; an error if it fails.
-fn program<S: AsRef<OsStr>>(data: &Path, words: &[S]) -> Result<String, String> {
-    let mut command = Command::new(PROGRAM);
-    for name in ["ADMIN_TOKEN", "BACKUP_DIR", "BACKUP_KEEP", "NODE_ID", "PORT"] {
-        command.env_remove(name);
-    }
-    let output = command.args(words).env("DATA_DIR", data).output().expect("it runs");
-    let text = |bytes| String::from_utf8(bytes).expect("a text");
-    match output.status.success() {
-        true => Ok(text(output.stdout)),
-        false => Err(text(output.stdout) + &text(output.stderr)),
-    }
-}
-
 fn back_up(server: &Server) -> Result<String, String> {
-    let at = format!("http://{}", server.address());
-    program(&server.options().dir, &["backup", "--at", &at])
+    run_at(server, &["backup"], &[])
 }
 
 /// How many bytes were copied, as `backup` says.
@@ -106,15 +90,14 @@ async fn a_cluster_that_was_lost_comes_back_from_its_backup_by_the_command_line(
         fs::remove_dir_all(&servers.all()[number].options().dir).expect("it is removed");
     }
     let own = servers.all()[0].options().dir.clone();
-    let list =
-        program(&own, &[OsStr::new("backups"), backups.as_os_str()]).expect("they are shown");
+    let (from, into) = (backups.display().to_string(), own.display().to_string());
+    let list = run(&["backups", &from], &[]).expect("they are shown");
     assert_eq!(list.matches(&format!("node{}", follower + 1)).count(), 3, "{list}");
-    let said = program(&own, &[OsStr::new("verify"), backups.as_os_str()]).expect("all is well");
+    let said = run(&["verify", &from], &[]).expect("all is well");
     assert!(said.contains(" 0 damaged") && said.contains("of backup 1, 2, 3"), "{said}");
 
     let restore = |words: &[&str]| {
-        let (from, into) = (backups.display().to_string(), own.display().to_string());
-        program(&own, &[&["restore", &from, "--into", &into, "--name", "node1"], words].concat())
+        run(&[&["restore", &from, "--into", &into, "--name", "node1"], words].concat(), &[])
     };
     let said = restore(&["--which", "2"]).expect("it is restored");
     assert!(said.contains("as of backup 2"), "{said}");
@@ -158,13 +141,9 @@ async fn what_cannot_be_backed_up_or_restored_is_said_with_what_to_do() {
     let mut none = Server::start(alone.clone()).await.expect("it starts");
     order(&none, "a-1").await;
     let at = format!("http://{}", none.address());
-    let with_token = |words: &[&str]| {
-        let output = Command::new(PROGRAM).args(words).env("ADMIN_TOKEN", TOKEN).output();
-        let output = output.expect("it runs");
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
-    };
-    let (is_well, why) = with_token(&["backup", "--at", &at]);
-    assert!(!is_well && why.contains("BACKUP_DIR"), "{why}");
+    let with_token = |at: &str| run(&["backup", "--at", at], &[("ADMIN_TOKEN", TOKEN)]);
+    let why = with_token(&at).expect_err("it has no directory for backups");
+    assert!(why.contains("BACKUP_DIR"), "{why}");
     none.kill().expect("it is killed");
 
     let alone = alone.variable("BACKUP_DIR", name(&backups));
@@ -172,13 +151,12 @@ async fn what_cannot_be_backed_up_or_restored_is_said_with_what_to_do() {
     let why = back_up(&server).expect_err("it has no token");
     assert!(why.contains("admin-token") && why.contains("ADMIN_TOKEN"), "{why}");
     let at = format!("http://{}", server.address());
-    let (is_well, why) = with_token(&["backup", "--at", &at]);
-    assert!(is_well, "{why}");
+    with_token(&at).expect("a backup");
 
     let new = dir.path().join("new");
     let restore = |from: &Path, words: &[&str]| {
         let (from, into) = (name(from), name(&new));
-        program(&data, &[&["restore", &from, "--into", &into, "--name", "node1"], words].concat())
+        run(&[&["restore", &from, "--into", &into, "--name", "node1"], words].concat(), &[])
     };
     let why = restore(&dir.path().join("none"), &[]).expect_err("it is not there");
     assert!(why.contains(&name(&dir.path().join("none"))), "{why}");
@@ -197,11 +175,11 @@ async fn what_cannot_be_backed_up_or_restored_is_said_with_what_to_do() {
     let why = restore(&backups, &[]).expect_err("it is damaged");
     assert!(why.contains(&name(damaged)) && why.contains("nothing was restored"), "{why}");
     assert!(!new.exists());
-    let said = program(&data, &["verify", &name(&backups)]).expect_err("it is damaged");
+    let said = run(&["verify", &name(&backups)], &[]).expect_err("it is damaged");
     assert!(said.contains(&format!("DAMAGED  {}", name(damaged))), "{said}");
     assert!(said.contains(" 1 damaged"), "{said}");
     fs::write(damaged, whole).expect("written");
     restore(&backups, &[]).expect("it is restored");
-    let said = program(&data, &["verify", &name(&new)]).expect("all is well");
+    let said = run(&["verify", &name(&new)], &[]).expect("all is well");
     assert!(said.contains("node `node1`") && said.contains(" 0 damaged"), "{said}");
 }

@@ -1,31 +1,18 @@
 //! A new node gets its certificate by a token, and joins: real processes, by the command line.
 
+mod operator;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use catga::enrolment::{Base64, JoinRequest, JoinToken};
+use operator::{PROGRAM, run, run_at};
 use order_cluster::certificates::{CA, CA_KEY, CLUSTER};
 use order_cluster::client::{Call, Client};
 use order_cluster::fleet::{Server, ServerOptions, Servers, Status, free_port};
 use order_cluster::messages::CreateOrder;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_order-cluster");
-
-/// What the program says with `words`; an error if it fails.
-fn run(words: &[&str], variables: &[(&str, &str)]) -> Result<String, String> {
-    let mut command = Command::new(PROGRAM);
-    for name in ["ADMIN_TOKEN", "CLUSTER_TLS_CA", "DATA_DIR", "JOIN_TOKEN"] {
-        command.env_remove(name);
-    }
-    let output = command.args(words).envs(variables.iter().copied()).output().expect("it runs");
-    match output.status.success() {
-        true => Ok(String::from_utf8(output.stdout).expect("a text")),
-        false => Err(String::from_utf8(output.stderr).expect("a text")),
-    }
-}
 
 /// A cluster whose nodes meet by certificates; all but the third can sign.
 struct Cluster {
@@ -61,9 +48,9 @@ impl Cluster {
 
     /// Makes a token at the first node, as its operator.
     fn token(&self, words: &[&str]) -> Result<String, String> {
-        let (at, ca) = (self.url(0), self.path("tls").join(CA));
-        let all = [&["token", "create", "--at", &at, "--ca", text(&ca)], words].concat();
-        run(&all, &[("DATA_DIR", text(&self.servers.all()[0].options().dir))])
+        let ca = self.path("tls").join(CA);
+        let words = [&["--ca", text(&ca)], words].concat();
+        run_at(&self.servers.all()[0], &["token", "create"], &words)
     }
 
     /// Asks one of the nodes over HTTP, with a new key for node4: what it refuses with.
@@ -170,10 +157,8 @@ async fn a_node_is_let_in_by_a_token_that_is_good_once_and_kept_nowhere() {
     let mut joined = Server::member(options, free_port(1), cluster.servers.addresses());
     joined.spawn().expect("it starts");
     joined.until_ready().await.expect("it joins");
-    let first = cluster.url(0);
-    let dir = cluster.servers.all()[0].options().dir.clone();
-    let promote = ["members", "--at", &first, "promote", "node4"];
-    run(&promote, &[("DATA_DIR", text(&dir))]).expect("it gets its vote");
+    let first = &cluster.servers.all()[0];
+    run_at(first, &["members"], &["promote", "node4"]).expect("it gets its vote");
     let four = |status: &Status| status.members.iter().filter(|it| it.has_vote).count() == 4;
     wait_until(&joined, "four vote", four).await;
     order(&joined, "a-2").await;
@@ -184,6 +169,7 @@ async fn a_node_is_let_in_by_a_token_that_is_good_once_and_kept_nowhere() {
     let renewal = cluster.token(&["--name", "node4", "--renews"]).expect("it is made");
     let (renewed, file) = (cluster.path("renewed"), cluster.path("renewal"));
     fs::write(&file, &renewal).expect("it is written");
+    let first = cluster.url(0);
     let words = ["enroll", "--at", &first, "--name", "node4", "--into", text(&renewed)];
     let by_file = [&words[..], &["--token-file", text(&file)]].concat();
     run(&by_file, &[]).expect("it gets another");

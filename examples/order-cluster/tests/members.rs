@@ -1,28 +1,19 @@
 //! Members come and go by the command line of the service, while it serves.
 
-use std::process::Command;
+mod operator;
+
+use std::path::Path;
 use std::time::Duration;
 
+use operator::{PROGRAM, run, run_at};
 use order_cluster::client::{Call, Client};
 use order_cluster::fleet::{Server, ServerOptions, Servers, Status, free_port};
 use order_cluster::messages::CreateOrder;
 use order_cluster::trial::agree;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_order-cluster");
-
 /// What `members` says with `words`, asked of a node with its own token; an error if it fails.
 fn members(server: &Server, words: &[&str]) -> Result<String, String> {
-    let output = Command::new(PROGRAM)
-        .args(["members", "--at", &format!("http://{}", server.address())])
-        .args(words)
-        .env("DATA_DIR", &server.options().dir)
-        .env_remove("ADMIN_TOKEN")
-        .output()
-        .expect("it runs");
-    match output.status.success() {
-        true => Ok(String::from_utf8(output.stdout).expect("a text")),
-        false => Err(String::from_utf8(output.stderr).expect("a text")),
-    }
+    run_at(server, &["members"], words)
 }
 
 async fn order(server: &Server, key: &str) {
@@ -139,20 +130,14 @@ async fn what_cannot_be_done_is_said_with_what_to_do() {
     assert!(why.contains("node9") && why.contains("node1, node2, node3"), "{why}");
 
     // The token of another node is none of this one's.
-    let elsewhere = Command::new(PROGRAM)
-        .args(["members", "--at", &format!("http://{}", one.address()), "remove", "node3"])
-        .env("DATA_DIR", &two.options().dir)
-        .output()
-        .expect("it runs");
-    let why = String::from_utf8_lossy(&elsewhere.stderr).into_owned();
-    assert!(!elsewhere.status.success() && why.contains("not the token of this node"), "{why}");
-
-    let nowhere = Command::new(PROGRAM)
-        .args(["members", "--at", &format!("http://{}", one.address()), "promote", "node3"])
-        .env("DATA_DIR", dir.path().join("none"))
-        .output()
-        .expect("it runs");
-    let why = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    let at = format!("http://{}", one.address());
+    let said = |words: &[&str], dir: &Path| {
+        let words = [&["members", "--at", &at], words].concat();
+        run(&words, &[("DATA_DIR", dir.to_str().expect("a text"))]).expect_err("it is refused")
+    };
+    let why = said(&["remove", "node3"], &two.options().dir);
+    assert!(why.contains("not the token of this node"), "{why}");
+    let why = said(&["promote", "node3"], &dir.path().join("none"));
     assert!(why.contains("admin-token") && why.contains("ADMIN_TOKEN"), "{why}");
     wait_until(one, "all are there", |status| voters(status) == 3).await;
 }

@@ -1,7 +1,7 @@
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use catga_cluster::{certificates_in, read_pem};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair,
     PublicKeyData, SanType, date_time_ymd,
@@ -9,13 +9,10 @@ use rcgen::{
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::EndEntityCert;
 
-use super::certificate::{NodeKey, certificates, check};
+use super::certificate::{NodeKey, check};
 use super::{IssueCertificate, IssuedCertificate};
-use crate::host::{Files, Open};
+use crate::host::Files;
 use crate::{Timestamp, certificate_name};
-
-/// How long a file may be.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// How long before now a certificate begins, since clocks differ.
 const BEFORE: Duration = Duration::from_secs(3600);
@@ -50,15 +47,11 @@ impl Authority {
         let is_not_set = |what: &str| format!("{what} is not set here: ask a node where it is");
         let key = self.key.as_ref().ok_or_else(|| is_not_set("CLUSTER_TLS_CA_KEY"))?;
         let ca = self.ca.as_ref().ok_or_else(|| is_not_set("CLUSTER_TLS_CA"))?;
-        let read = |path: &Path| {
-            content(files, path)
-                .map_err(|error| format!("{} cannot be read: {error}", path.display()))
-        };
-        let pem = String::from_utf8(read(key)?).unwrap_or_default();
+        let pem = String::from_utf8(read_pem(files, key)?).unwrap_or_default();
         // What the parser says quotes the file.
         let pair = KeyPair::from_pem(&pem)
             .map_err(|_| format!("{} holds no private key as PEM of PKCS #8", key.display()))?;
-        let cas = certificates(&read(ca)?).map_err(|why| format!("{}: {why}", ca.display()))?;
+        let cas = certificates_in(&read_pem(files, ca)?, ca.display())?;
         // While CAs are replaced there are two.
         let spki = pair.subject_public_key_info();
         let subject = |ca: &CertificateDer<'_>| {
@@ -126,18 +119,6 @@ fn params(
         vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params.serial_number = Some(serial.to_be_bytes().to_vec().into());
     Ok(params)
-}
-
-/// A short read, which may block.
-fn content(files: &dyn Files, path: &Path) -> io::Result<Vec<u8>> {
-    let file = files.open(path, Open::Read)?;
-    let length = file.len()?;
-    if length > FILE_BYTES_MAX {
-        return Err(io::Error::other(format!("it has {length} bytes")));
-    }
-    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-    file.read_at(&mut bytes, 0)?;
-    Ok(bytes)
 }
 
 fn pem(certificate: &CertificateDer<'_>) -> String {

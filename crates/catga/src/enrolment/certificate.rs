@@ -1,7 +1,7 @@
 //! What a certificate must be, at both ends: read by the parser that peers verify it with.
 
+use catga_cluster::certificates_in;
 use rcgen::{PKCS_ED25519, PublicKeyData, SignatureAlgorithm};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest, Sha256};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
@@ -21,18 +21,9 @@ impl PublicKeyData for NodeKey {
     }
 }
 
-/// All certificates in a PEM.
-pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    match CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>() {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        // What the parser says quotes the text, which may be a key by mistake.
-        _ => Err("it holds no certificate as PEM".to_owned()),
-    }
-}
-
 /// The certificate in a PEM that holds one.
 pub(super) fn only_certificate(pem: &[u8]) -> Result<CertificateDer<'static>, String> {
-    let mut all = certificates(pem)?;
+    let mut all = certificates_in(pem, "it")?;
     match (all.pop(), all.len()) {
         (Some(only), 0) => Ok(only),
         (_, others) => Err(format!("it holds {} certificates, and must hold one", others + 1)),

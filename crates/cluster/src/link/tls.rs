@@ -12,6 +12,7 @@ mod files;
 mod keys;
 mod name;
 mod options;
+mod pem;
 mod signed;
 mod stream;
 mod trouble;
@@ -25,6 +26,7 @@ pub use self::credentials::{Certificate, Credentials};
 pub use self::files::TlsError;
 pub use self::name::certificate_name;
 pub use self::options::Tls;
+pub use self::pem::{certificates_in, read_pem};
 
 pub(super) use self::certified::Certified;
 pub(super) use self::credentials::Changes;

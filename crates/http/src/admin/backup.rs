@@ -1,17 +1,34 @@
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use catga_core::{Fault, FaultCode};
 use catga_runtime::{Backup, BackupError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Desk;
+use crate::document::BuiltIn;
 use crate::observer::trace_of;
+use crate::operation::named;
 use crate::problem::Problem;
 
+/// What OpenAPI says of it.
+pub(super) const OPERATION: BuiltIn = BuiltIn {
+    method: Method::POST,
+    path: "/cluster/backup",
+    name: "MakeBackup",
+    summary: "Makes a backup, where the node was told to",
+    for_operators: true,
+    param: None,
+    status: "201",
+    answer: "It is made",
+    reply: Some(named::<Made>),
+};
+
 /// A backup that was made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BackupMade)]
 #[serde(rename_all = "camelCase")]
 struct Made {
     /// Which of those in its directory.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use catga::{Backups, Limits, OnDisk};
 use catga_http::{AdminToken, AdminTokenError};
+use serde_json::{Value, json};
 
+use crate::pages::check_references;
 use crate::serving::{Serving, serve, serve_node};
 use crate::shop::{Gate, builder};
 use crate::stream::rest;
@@ -67,7 +69,7 @@ async fn nobody_comes_through_but_with_the_token() {
 }
 
 /// What a server answers to an operator who wants a backup.
-async fn back_up(serving: &Serving, header: &str) -> (u16, serde_json::Value) {
+async fn back_up(serving: &Serving, header: &str) -> (u16, Value) {
     let (method, path) = BACKUP;
     let answer = rest(&mut serving.say(&request(method, path, header)).await).await;
     let status = answer.get(9..12).and_then(|status| status.parse().ok()).expect("a status");
@@ -123,6 +125,53 @@ async fn an_operator_has_a_backup_made_where_the_server_was_told() {
     let (status, problem) = back_up(&serving, &right).await;
     assert_eq!(status, 409, "{problem}");
     assert!(problem["detail"].as_str().expect("a text").contains("nothing on disk"), "{problem}");
+}
+
+async fn described(serving: &Serving) -> Value {
+    let answer = rest(&mut serving.say(&request("GET", "/openapi.json", "")).await).await;
+    let document = answer.split_once("\r\n\r\n").expect("a body").1;
+    serde_json::from_str(document).expect("a document")
+}
+
+#[tokio::test]
+async fn openapi_describes_what_operators_may_do() {
+    let without = described(&serve(Limits::default(), |server| server).await).await;
+    let serving = serve(Limits::default(), |server| server.admin(token())).await;
+    let document = described(&serving).await;
+    check_references(&document, &document);
+    for (method, path) in ROUTES.into_iter().chain([BACKUP]) {
+        let path = path.replace("node1", "{name}");
+        assert!(without["paths"][&path].is_null(), "{path}");
+        let operation = &document["paths"][&path][method.to_lowercase()];
+        assert_eq!(operation["security"], json!([{"operators": []}]), "{method} {path}");
+        let refused = &operation["responses"]["4XX"]["content"]["application/problem+json"];
+        assert_eq!(refused["schema"]["$ref"], "#/components/schemas/Problem", "{method} {path}");
+        assert!(operation["responses"]["5XX"].is_object(), "{method} {path}");
+        let mut parameters = operation["parameters"].as_array().expect("parameters").iter();
+        let name = parameters.find(|it| it["in"] == "path");
+        assert_eq!(name.map(|it| &it["name"]), path.contains('{').then_some(&json!("name")));
+    }
+    let remove = &document["paths"]["/cluster/members/{name}"]["delete"];
+    assert_eq!(remove["operationId"], "RemoveMember");
+    let done = &remove["responses"]["204"];
+    assert!(done.is_object() && done["content"].is_null(), "{done}");
+    let made = &document["paths"]["/cluster/backup"]["post"]["responses"]["201"];
+    let schema = &made["content"]["application/json"]["schema"];
+    assert_eq!(schema, &json!({"$ref": "#/components/schemas/BackupMade"}));
+    assert_eq!(
+        document["components"]["schemas"]["BackupMade"]["required"],
+        json!([
+            "number",
+            "position",
+            "at",
+            "cluster",
+            "node",
+            "pieces",
+            "bytes",
+            "newPieces",
+            "newBytes"
+        ])
+    );
 }
 
 fn echo(header: &str) -> String {

@@ -145,7 +145,7 @@ async fn openapi_describes_the_messages_and_swagger_ui_shows_it() {
 }
 
 /// Every `$ref` leads somewhere.
-fn check_references(document: &Value, part: &Value) {
+pub(crate) fn check_references(document: &Value, part: &Value) {
     match part {
         Value::Object(object) => {
             if let Some(reference) = object.get("$ref").and_then(Value::as_str) {
@@ -182,6 +182,8 @@ async fn routes_that_do_not_fit_are_reported_at_once() {
         .route("/orders", post::<CreateOrder>())
         .route("health", post::<CancelOrder>())
         .route("/metrics/more", post::<CancelOrder>().operation("More"))
+        // Also where the server was given no token.
+        .route("/cluster/backup", post::<CancelOrder>().operation("MakeBackup"))
         .into_router(node)
         .expect_err("nothing fits");
     assert_eq!(
@@ -193,6 +195,9 @@ async fn routes_that_do_not_fit_are_reported_at_once() {
              `.operation(…)`",
             "the path `health` must start with `/`",
             "the path `/metrics/more` is taken by the server itself",
+            "the path `/cluster/backup` is taken by the server itself",
+            "two operations are called `MakeBackup`; give one of them another name with \
+             `.operation(…)`",
         ]
     );
 }

@@ -24,25 +24,25 @@ const MENDED_AFTER: Duration = Duration::from_secs(1);
 
 /// Starts a backup of everything up to `from` at least; what comes of it. It ends early only with the
 /// replica.
-pub(super) async fn backup<L: Log>(
+pub(super) fn backup<L: Log>(
     log: &Arc<L>,
     shared: &Arc<Shared>,
     into: Backups,
     from: Offset,
-) -> Result<Backup, BackupError> {
-    let host = match &shared.disk {
-        Some(disk) => Arc::clone(&disk.host),
-        None => return Err(BackupError::NoDisk),
-    };
-    let source = Source { log: Arc::downgrade(log), shared: Arc::downgrade(shared), host };
-    let host = Arc::clone(&source.host);
-    let (done, made) = oneshot::channel();
-    let task = async move {
-        // Whoever asked may have gone.
-        let _ = done.send(source.back_up(&into, from).await);
-    };
-    drop(host.spawn_behind("backup", Box::pin(task)));
-    made.await.unwrap_or_else(|_| Err(Fault::internal("the backup was given up").into()))
+) -> impl Future<Output = Result<Backup, BackupError>> + use<L> {
+    let host = shared.disk.as_ref().map(|disk| Arc::clone(&disk.host));
+    let (log, shared) = (Arc::downgrade(log), Arc::downgrade(shared));
+    async move {
+        let host = host.ok_or(BackupError::NoDisk)?;
+        let source = Source { log, shared, host: Arc::clone(&host) };
+        let (done, made) = oneshot::channel();
+        let task = async move {
+            // Whoever asked may have gone.
+            let _ = done.send(source.back_up(&into, from).await);
+        };
+        drop(host.spawn_behind("backup", Box::pin(task)));
+        made.await.unwrap_or_else(|_| Err(Fault::internal("the backup was given up").into()))
+    }
 }
 
 /// The replica that is backed up. It is not kept from ending.

@@ -172,7 +172,11 @@ impl<L: Log> Journal for Replica<L> {
         held
     }
 
-    fn backup(&self, into: Backups, from: Offset) -> BoxFuture<'_, Result<Backup, BackupError>> {
+    fn backup(
+        &self,
+        into: Backups,
+        from: Offset,
+    ) -> BoxFuture<'static, Result<Backup, BackupError>> {
         Box::pin(backup::backup(&self.log, &self.shared, into, from))
     }
 

@@ -15,7 +15,7 @@ pub(crate) struct Program {
 fn command(options: &[&str], variables: &[(&str, &str)], data: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_order-cluster"));
     command.args(options).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    for name in ["NODE_ID", "PORT", "BIND", "RUST_LOG"] {
+    for name in ["ADMIN_TOKEN", "BIND", "NODE_ID", "PORT", "RUST_LOG"] {
         command.env_remove(name);
     }
     command.env("DATA_DIR", data.path().join("node1")).envs(variables.iter().copied());
@@ -33,17 +33,18 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 impl Program {
     /// Starts it on a free port and waits until it listens.
     pub(crate) fn start() -> Self {
-        Self::start_with(&["--nodes", "1"])
+        Self::start_with(&["--nodes", "1"], &[])
     }
 
-    pub(crate) fn start_with(options: &[&str]) -> Self {
+    pub(crate) fn start_with(options: &[&str], variables: &[(&str, &str)]) -> Self {
         // Another process may take the port between the look and the start; then look again.
         for _ in 0..5 {
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
             let port = free.local_addr().expect("an address").port();
             drop(free);
             let data = tempfile::tempdir().expect("a directory");
-            let started = command(options, &[("PORT", &port.to_string())], &data).spawn();
+            let mut command = command(options, variables, &data);
+            let started = command.env("PORT", port.to_string()).spawn();
             let mut program =
                 Self { child: started.expect("the program starts"), port, _data: data };
             let mut gone = false;

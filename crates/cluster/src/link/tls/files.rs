@@ -1,16 +1,12 @@
 use std::fmt;
-use std::io;
-use std::path::Path;
 
-use catga_host::{Files, Open};
+use catga_host::Files;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 
 use super::Tls;
-
-/// How long a file may be: some hundred certificates.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+use super::pem::{certificates_in, read_pem};
 
 /// Why the files of [`Tls`] cannot be used: everything that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,14 +40,10 @@ pub(super) struct Parts {
 impl Contents {
     /// Reads the files of `tls`.
     pub(super) fn read(files: &dyn Files, tls: &Tls) -> Self {
-        let content = |path: &Path| {
-            content(files, path)
-                .map_err(|error| format!("{} cannot be read: {error}", path.display()))
-        };
         Self {
-            ca: content(&tls.ca),
-            certificate: content(&tls.certificate),
-            key: content(&tls.key),
+            ca: read_pem(files, &tls.ca),
+            certificate: read_pem(files, &tls.certificate),
+            key: read_pem(files, &tls.key),
         }
     }
 
@@ -75,8 +67,9 @@ impl Contents {
     /// # Errors
     /// Each file that is missing or is not what it should be.
     pub(super) fn parts(self, tls: &Tls) -> Result<Parts, TlsError> {
-        let cas = self.ca.and_then(|pem| certificates(&pem, &tls.ca));
-        let chain = self.certificate.and_then(|pem| certificates(&pem, &tls.certificate));
+        let cas = self.ca.and_then(|pem| certificates_in(&pem, tls.ca.display()));
+        let chain = self.certificate;
+        let chain = chain.and_then(|pem| certificates_in(&pem, tls.certificate.display()));
         let key = self.key.and_then(|pem| {
             // What the parser says quotes the file.
             let why = "holds no private key as PEM, or one that is protected by a password";
@@ -89,25 +82,5 @@ impl Contents {
                 Err(TlsError { faults: faults.into_iter().flatten().collect() })
             }
         }
-    }
-}
-
-fn content(files: &dyn Files, path: &Path) -> io::Result<Vec<u8>> {
-    let file = files.open(path, Open::Read)?;
-    let length = file.len()?;
-    if length > FILE_BYTES_MAX {
-        return Err(io::Error::other(format!("it has {length} bytes")));
-    }
-    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-    file.read_at(&mut bytes, 0)?;
-    Ok(bytes)
-}
-
-fn certificates(pem: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match read {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        // What the parser says quotes the file, which may be a key by mistake.
-        _ => Err(format!("{} holds no certificate as PEM", path.display())),
     }
 }

@@ -47,6 +47,8 @@ async fn every_file_that_cannot_be_used_is_named() {
     assert!(foreign.contains("none of the CAs here has signed it"), "{foreign}");
     let swapped = faults(&ca.pem(), key, certificate).await;
     assert!(!swapped.contains("BEGIN") && swapped.contains("node.key holds no private key"));
+    let long = faults(&"x".repeat((1 << 20) + 1), certificate, key).await;
+    assert!(long.contains("/tls/ca.pem cannot be read: it has 1048577 bytes"), "{long}");
     // Both at once.
     let both = faults(&other.pem(), &theirs.certificate, key).await;
     for part in ["catga://shop/node/n2, and not catga://shop/node/n1", "none of the CAs", "belong"]
