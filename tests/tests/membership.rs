@@ -1,9 +1,12 @@
 //! Members that come and go while a cluster works: whole nodes on simulated machines.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use catga::prelude::*;
 use catga::{Cluster, MembershipError, NodeState};
+use catga_host::Host;
 use catga_tests::machines::{Machines, endpoint, name};
 use catga_tests::orders::{count, order};
 use futures_util::future::join_all;
@@ -112,6 +115,88 @@ fn a_node_that_was_removed_hears_so_from_a_later_leader() {
         order(&nodes[0], "alice").await;
         let told = tokio::time::timeout(ms(30_000), nodes[2].failed()).await;
         let why = told.expect("it hears of it").to_string();
+        assert!(why.contains("node3 was removed"), "{why}");
+    });
+}
+
+/// Counts who dials the port that the node on machine `number` had.
+async fn dials(machines: &Machines, number: usize) -> Arc<AtomicUsize> {
+    let host = machines.host(number);
+    let listener = host.listen(([0, 0, 0, 0], 5001).into()).await.expect("the port is free");
+    let dials = Arc::<AtomicUsize>::default();
+    let counted = dials.clone();
+    let count = async move {
+        while listener.accept().await.is_ok() {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    drop(host.spawn("count", Box::pin(count)));
+    dials
+}
+
+/// The first three, of which the fourth has taken the place of the first.
+async fn first_replaced(machines: &Machines) -> Vec<Node> {
+    let mut nodes = machines.start_all(3).await;
+    order(&nodes[0], "alice").await;
+    nodes.push(machines.start(3, later(machines, 3)).await.expect("it joins"));
+    nodes[1].cluster().promote("node4").await.expect("it gets a vote");
+    nodes[1].cluster().remove("node1").await.expect("it is taken out");
+    machines.host(0).power_cut().await;
+    machines.host(0).power_on();
+    nodes
+}
+
+#[test]
+fn a_first_member_that_was_removed_is_not_dialled_after_a_restart() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 4);
+        let mut nodes = first_replaced(&machines).await;
+        let left = ["node2", "node3", "node4"];
+        machines.until("all know it", || nodes[1..].iter().all(|it| voters(it) == left)).await;
+        let dials = dials(&machines, 0).await;
+        // A founder, and one that has joined.
+        for number in [1, 3] {
+            machines.host(number).power_cut().await;
+            machines.host(number).power_on();
+            let cluster =
+                if number < 3 { machines.cluster(number, 3) } else { later(&machines, number) };
+            nodes[number] = machines.start(number, cluster).await.expect("it comes back");
+            tokio::time::sleep(ms(20_000)).await;
+            order(&nodes[number], "alice").await;
+            assert_eq!(dials.load(Ordering::Relaxed), 0, "by node{}", number + 1);
+        }
+    });
+}
+
+/// Not only the first is gone: of those whom the last one knows nobody is left.
+#[test]
+fn a_node_that_was_removed_hears_so_from_members_that_it_was_told_of() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 6);
+        let nodes = machines.start_all(3).await;
+        order(&nodes[0], "alice").await;
+        machines.host(2).power_cut().await;
+        let mut joined = Vec::new();
+        for number in 3..6 {
+            let node = machines.start(number, later(&machines, number)).await.expect("it joins");
+            node.cluster().promote(name(number)).await.expect("it gets a vote");
+            joined.push(node);
+        }
+        for number in 0..3 {
+            joined[0].cluster().remove(name(number)).await.expect("it is taken out");
+        }
+        for number in 0..2 {
+            machines.host(number).power_cut().await;
+        }
+        machines.host(2).power_on();
+        let now = Cluster::new("test", (3..6).map(endpoint)).name(name(2)).address(endpoint(2));
+        let why = match machines.start(2, now.data_dir("/data").trust_network()).await {
+            Ok(node) => {
+                let told = tokio::time::timeout(ms(30_000), node.failed()).await;
+                told.expect("it hears of it").to_string()
+            }
+            Err(error) => error.to_string(),
+        };
         assert!(why.contains("node3 was removed"), "{why}");
     });
 }

@@ -3,7 +3,6 @@
 //! Whoever is taken out of a cluster hears nothing of it: nobody sends it entries any more. So each
 //! node says now and then that it is there, and whoever leads answers what it is.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use catga_core::Fault;
@@ -14,7 +13,7 @@ use tokio::sync::watch;
 use crate::changing::Changing;
 use crate::joining::Petition;
 use crate::room::Room;
-use crate::{Address, Raft, Rt};
+use crate::{Raft, Rt};
 
 /// How often a node asks.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -36,14 +35,13 @@ pub(crate) struct Belonging {
 impl Belonging {
     /// Goes on until the node stops or the cluster will not have it any more.
     pub(crate) async fn watch(mut self) {
-        let mut linked = BTreeSet::new();
         let mut full = 0;
         let mut metrics = self.raft.server_metrics();
         loop {
             let pause = Rt::sleep(ASK_EVERY);
             tokio::pin!(pause);
             loop {
-                self.link(&mut linked);
+                self.petition.link();
                 match Rt::select2(metrics.changed(), &mut pause).await {
                     Select2::First(Ok(())) => {}
                     Select2::First(Err(_)) => return,
@@ -69,22 +67,5 @@ impl Belonging {
                 return;
             }
         }
-    }
-
-    /// Keeps links to the members that there are now, and to none that was taken out.
-    fn link(&mut self, linked: &mut BTreeSet<Address>) {
-        let now: BTreeSet<Address> = {
-            let metrics = self.raft.server_metrics();
-            let metrics = metrics.borrow_watched();
-            let nodes = metrics.membership_config.membership().nodes();
-            nodes.map(|(_, node)| Address::from(&*node.address)).collect()
-        };
-        if now.is_empty() || now == *linked {
-            return;
-        }
-        let links = &self.petition.links;
-        links.connect_to(&now.iter().cloned().collect::<Vec<_>>());
-        links.disconnect_from(&linked.difference(&now).cloned().collect::<Vec<_>>());
-        *linked = now;
     }
 }

@@ -35,8 +35,15 @@ const LAG_MAX: u64 = 1024;
 /// How long the leader may take for one step.
 const STEP_WAIT: Duration = Duration::from_secs(5);
 
+/// How long whoever is asked may take to be reached, where there is no link to it yet.
+const REACH_WAIT: Duration = Duration::from_secs(1);
+
 /// How soon the next step is asked for.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// How long none of the members in the log may say what a node is, before it asks wherever it was
+/// told. Longer than it takes to elect a leader and to be shown to it.
+const UNHEARD_MAX: Duration = Duration::from_secs(4);
 
 /// Takes nodes into the cluster, where this one leads.
 #[derive(Clone)]
@@ -136,11 +143,12 @@ impl Admission {
         (self.engine)().map_or(0, |engine| engine.supported)
     }
 
-    /// True if the log here says who belongs to the cluster.
-    fn belonged(&self) -> bool {
+    /// Where those are that belong to the cluster, as far as the log here says.
+    fn known(&self) -> BTreeSet<Address> {
         let metrics = self.raft.server_metrics();
         let metrics = metrics.borrow_watched();
-        metrics.membership_config.membership().nodes().next().is_some()
+        let nodes = metrics.membership_config.membership().nodes();
+        nodes.map(|(_, node)| Address::from(&*node.address)).collect()
     }
 }
 
@@ -188,26 +196,58 @@ pub(crate) enum Joined {
 
 /// One node's request to belong to the cluster of others, made to whoever leads it.
 pub(crate) struct Petition {
-    pub(crate) links: Links,
-    pub(crate) me: Peer,
+    host: Arc<dyn Host>,
+    links: Links,
+    me: Peer,
     /// Where it is reached.
-    pub(crate) address: Address,
-    /// Where it asks.
-    pub(crate) others: Vec<Address>,
-    pub(crate) own: Admission,
+    address: Address,
+    /// Where there are others, as it was told.
+    others: BTreeSet<Address>,
+    own: Admission,
+    /// To where it keeps links: there it asks.
+    linked: BTreeSet<Address>,
     asked: usize,
     leader: Option<Address>,
+    /// When a leader said last what it is, or when it began to ask.
+    heard: Duration,
 }
 
 impl Petition {
+    /// Of the node `me` at `address`, which was told of `others` and has dialled those that are
+    /// `linked`.
     pub(crate) fn new(
+        host: Arc<dyn Host>,
         links: Links,
-        me: Peer,
-        address: Address,
-        others: Vec<Address>,
+        (me, address): (Peer, Address),
+        others: BTreeSet<Address>,
+        linked: BTreeSet<Address>,
         own: Admission,
     ) -> Self {
-        Self { links, me, address, others, own, asked: 0, leader: None }
+        let heard = host.now();
+        let (asked, leader) = (0, None);
+        Self { host, links, me, address, others, own, linked, asked, leader, heard }
+    }
+
+    /// Keeps links to those of whom this node may hear what it is, and to no others.
+    pub(crate) fn link(&mut self) {
+        let wanted = self.wanted();
+        if wanted == self.linked {
+            return;
+        }
+        self.links.connect_to(&wanted.iter().cloned().collect::<Vec<_>>());
+        self.links.disconnect_from(&self.linked.difference(&wanted).cloned().collect::<Vec<_>>());
+        self.linked = wanted;
+    }
+
+    /// The members that there are now, and whoever was said to lead them. A node to which none of
+    /// them says what it is may have been taken out since: all of them may be gone.
+    fn wanted(&self) -> BTreeSet<Address> {
+        let mut wanted = self.own.known();
+        if wanted.is_empty() || self.host.now() - self.heard >= UNHEARD_MAX {
+            wanted.extend(self.others.iter().cloned());
+        }
+        wanted.extend(self.leader.clone());
+        wanted
     }
 
     /// Joins the cluster, and waits until this node is what it will be. Where it is a member
@@ -218,11 +258,12 @@ impl Petition {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the node what it has become so far; it may be called again.
-    pub(crate) async fn join(&mut self, host: &dyn Host) -> Result<Joined, FoundingError> {
+    pub(crate) async fn join(&mut self) -> Result<Joined, FoundingError> {
         loop {
+            self.link();
             match self.ask().await? {
                 Some(joined) => return Ok(joined),
-                None => host.sleep(AGAIN_AFTER).await,
+                None => self.host.sleep(AGAIN_AFTER).await,
             }
         }
     }
@@ -235,8 +276,8 @@ impl Petition {
         let answer = self.answer().await;
         let name = || self.me.name.clone();
         match answer {
-            Ok(JoinAnswer::Member) => Ok(Some(Joined::Voter)),
-            Ok(JoinAnswer::Learner) => Ok(Some(Joined::Learner)),
+            Ok(JoinAnswer::Member) => Ok(Some(self.became(Joined::Voter))),
+            Ok(JoinAnswer::Learner) => Ok(Some(self.became(Joined::Learner))),
             Ok(JoinAnswer::LostItsData) => Err(FoundingError::LostItsData { name: name() }),
             Ok(JoinAnswer::Removed) => Err(FoundingError::Removed { name: name() }),
             Ok(JoinAnswer::Foreign) => Err(FoundingError::AnotherLife { name: name() }),
@@ -260,11 +301,16 @@ impl Petition {
         }
     }
 
+    fn became(&mut self, joined: Joined) -> Joined {
+        self.heard = self.host.now();
+        joined
+    }
+
     async fn answer(&mut self) -> Result<JoinAnswer, String> {
         let says = Saying {
             address: self.address.to_string(),
             incarnation: self.own.incarnation,
-            belonged: self.own.belonged(),
+            belonged: !self.own.known().is_empty(),
             version: self.own.supported(),
             full: self.own.room.is_full(),
         };
@@ -272,7 +318,8 @@ impl Petition {
             return self.own.admit(Joiner { peer: self.me.clone(), says }).await;
         };
         let request = vec![messages::join(&says)];
-        let answer = self.links.call(&to, Topic::Membership, request, STEP_WAIT).await;
+        let within = if self.links.reach(&to) { STEP_WAIT } else { REACH_WAIT };
+        let answer = self.links.call(&to, Topic::Membership, request, within).await;
         let answer = answer.map_err(|error| error.to_string())?;
         JoinAnswer::read(answer).map_err(|error| error.to_string())
     }
@@ -286,11 +333,11 @@ impl Petition {
         }
         let said = self.leader.take();
         self.asked += 1;
-        let known = leader_elsewhere(&self.own.raft).filter(|_| self.asked.is_multiple_of(2));
+        let known = leader_elsewhere(&self.own.raft).filter(|_| !self.asked.is_multiple_of(2));
         if said.is_none() && known.is_some() {
             return known;
         }
-        let in_turn = self.others.get(self.asked / 2 % self.others.len().max(1));
+        let in_turn = self.linked.iter().nth(self.asked / 2 % self.linked.len().max(1));
         let address = said.or_else(|| in_turn.cloned())?;
         (address != self.address).then_some(Recipient { address, id: None })
     }

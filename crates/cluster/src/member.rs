@@ -3,6 +3,7 @@
 mod desk;
 mod options;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -116,8 +117,10 @@ impl Member {
 
     async fn take_part(&self) -> Result<Arc<Replica<RaftLog>>, Fault> {
         let Self { host, options, dir, .. } = self;
-        self.links.connect_to(&options.members);
         let begun = self.keeps_a_log()?;
+        if !begun {
+            self.links.connect_to(&options.members);
+        }
         if begun && self.founder.charter().is_none() {
             // It was a process of its own so far, and others may join it now.
             let incarnation = dir.identity().incarnation;
@@ -141,7 +144,7 @@ impl Member {
             };
             on_a_thread(&self.host, open).await?
         };
-        let joined = self.join(&replica, &charter).await;
+        let joined = self.join(&replica, &charter, begun).await;
         if let Err(fault) = joined {
             // Why the journal stopped says more than that the log did.
             let fault = replica.failure().unwrap_or(fault);
@@ -152,7 +155,12 @@ impl Member {
     }
 
     /// Brings the node into the cluster that is open here.
-    async fn join(&self, replica: &Arc<Replica<RaftLog>>, charter: &Charter) -> Result<(), Fault> {
+    async fn join(
+        &self,
+        replica: &Arc<Replica<RaftLog>>,
+        charter: &Charter,
+        begun: bool,
+    ) -> Result<(), Fault> {
         let Self { options, me, .. } = self;
         let log = replica.log();
         let members = options.members.iter().map(ToString::to_string).collect();
@@ -166,15 +174,16 @@ impl Member {
         if charter.is_made_by(me) {
             log.initialize_if_new(charter.nodes()).await?;
         }
+        let told: BTreeSet<Address> = options.members.iter().cloned().collect();
         let founders = charter.members.values().map(|member| Address::from(&*member.address));
-        let mut others: Vec<Address> = options.members.iter().cloned().chain(founders).collect();
-        others.sort();
-        others.dedup();
-        self.links.connect_to(&others);
-        let (links, own) = (self.links.clone(), options.address.clone());
-        let mut petition = Petition::new(links, me.clone(), own, others, admission);
+        let others = told.iter().cloned().chain(founders).collect();
+        // Who has begun knows the others from its log.
+        let linked = if begun { BTreeSet::new() } else { told };
+        let (host, links) = (Arc::clone(&self.host), self.links.clone());
+        let me = (me.clone(), options.address.clone());
+        let mut petition = Petition::new(host, links, me, others, linked, admission);
         // Who began the cluster has its place, whoever is there.
-        let joined = match charter.is_of(me) {
+        let joined = match charter.is_of(&self.me) {
             true => Ok(()),
             false => self.join_others(&mut petition).await,
         };
@@ -189,7 +198,7 @@ impl Member {
     async fn join_others(&self, petition: &mut Petition) -> Result<(), Fault> {
         let Self { host, options, .. } = self;
         tracing::info!(cluster = options.cluster, "joining");
-        match timeout(&**host, options.patience, petition.join(&**host)).await {
+        match timeout(&**host, options.patience, petition.join()).await {
             Ok(joined) => {
                 match joined? {
                     Joined::Voter => tracing::info!("joined with a vote"),

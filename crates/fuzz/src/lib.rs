@@ -12,6 +12,7 @@
 
 mod allocations;
 mod choices;
+mod inputs;
 mod segments;
 mod target;
 mod trials;
@@ -20,6 +21,8 @@ pub use allocations::{Allocated, Counting, allocated};
 #[doc(hidden)]
 pub use bolero;
 pub use choices::Choices;
+#[doc(hidden)]
+pub use inputs::{FILE_MAX, Inputs};
 pub use segments::write_checksums;
 #[doc(hidden)]
 pub use trials::Trials;

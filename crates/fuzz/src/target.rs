@@ -5,7 +5,9 @@ macro_rules! target {
     ($iterations:expr, $bytes:expr, $try:expr) => {{
         let mut trials = $crate::Trials::begin($try);
         let target = $crate::bolero::check!();
-        let target = target.with_iterations($iterations).with_max_len($bytes);
-        target.for_each(move |input: &[u8]| trials.of(input))
+        // Files of the corpus may be longer.
+        let target = target.with_iterations($iterations).with_max_len($crate::FILE_MAX);
+        let target = target.with_generator($crate::Inputs { bytes_max: $bytes });
+        target.for_each(move |input: &Vec<u8>| trials.of(input))
     }};
 }

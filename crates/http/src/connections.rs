@@ -178,9 +178,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::net::SocketAddr;
-    use std::sync::atomic::{AtomicU32, Ordering};
 
     use catga_host::{Accept, BoxFuture, TokioHost};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -188,19 +187,52 @@ mod tests {
 
     use super::*;
 
-    /// Fails twice, as a machine without room and a client that left would, and then accepts.
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    /// Fails some times, as a machine without room and a client that left would, and then accepts.
     struct Troubled {
-        accepts: AtomicU32,
+        errors: Mutex<Vec<io::Error>>,
         streams: Mutex<mpsc::Receiver<DuplexStream>>,
+    }
+
+    /// A listener that fails with `errors`, the last one first, before it gives what was sent to it.
+    pub(crate) fn troubled(errors: Vec<io::Error>) -> (Listener, mpsc::Sender<DuplexStream>) {
+        let (send, streams) = mpsc::channel(8);
+        let (errors, streams) = (Mutex::new(errors), Mutex::new(streams));
+        (Listener::new(Troubled { errors, streams }), send)
+    }
+
+    pub(crate) fn no_room() -> io::Error {
+        io::Error::other("too many open files")
+    }
+
+    /// Both ends of a connection on which something is asked.
+    pub(crate) async fn asking() -> (DuplexStream, DuplexStream) {
+        let (mut client, server) = tokio::io::duplex(1024);
+        client.write_all(REQUEST).await.expect("it takes bytes");
+        (client, server)
+    }
+
+    /// What answers `hello`.
+    pub(crate) fn connections() -> Connections {
+        let app = Router::new().route("/", axum::routing::get(async || "hello"));
+        let host = Arc::new(TokioHost::current());
+        let bounds = Bounds { header_wait: Duration::from_secs(3600), ..Bounds::default() };
+        Connections::new(host, app.clone(), app, bounds)
+    }
+
+    /// What a client hears until its connection is closed.
+    pub(crate) async fn heard(mut client: DuplexStream) -> String {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.expect("the connection ends in order");
+        answer
     }
 
     impl Accept for Troubled {
         fn accept(&self) -> BoxFuture<'_, io::Result<(Connection, SocketAddr)>> {
             Box::pin(async {
-                match self.accepts.fetch_add(1, Ordering::Relaxed) {
-                    0 => return Err(io::ErrorKind::ConnectionReset.into()),
-                    1 => return Err(io::Error::other("too many open files")),
-                    _ => {}
+                if let Some(error) = self.errors.lock().await.pop() {
+                    return Err(error);
                 }
                 match self.streams.lock().await.recv().await {
                     Some(stream) => Ok((Connection::new(stream), ([127, 0, 0, 1], 1).into())),
@@ -216,17 +248,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn accepting_goes_on_after_failures_and_draining_closes_what_is_idle() {
-        let (send, streams) = mpsc::channel(1);
-        let streams = Mutex::new(streams);
-        let listener = Listener::new(Troubled { accepts: AtomicU32::new(0), streams });
-        let app = Router::new().route("/", axum::routing::get(async || "hello"));
-        let host = Arc::new(TokioHost::current());
-        let bounds = Bounds { header_wait: Duration::from_secs(3600), ..Bounds::default() };
-        let connections = Connections::new(host, app.clone(), app, bounds);
-        let (mut client, server) = tokio::io::duplex(1024);
+        let (listener, send) = troubled(vec![no_room(), io::ErrorKind::ConnectionReset.into()]);
+        let connections = connections();
+        let (mut client, server) = asking().await;
         send.send(server).await.expect("the listener is there");
         let asked = async {
-            client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it takes bytes");
             let mut answer = [0; 15];
             client.read_exact(&mut answer).await.expect("it answers");
             assert_eq!(&answer, b"HTTP/1.1 200 OK");
@@ -236,9 +262,29 @@ mod tests {
             () = asked => {}
         }
         connections.drain().await;
-        let mut rest = Vec::new();
-        client.read_to_end(&mut rest).await.expect("the connection ends in order");
-        assert!(rest.ends_with(b"hello"));
+        assert!(heard(client).await.ends_with("hello"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_who_wait_are_taken_and_who_came_since_the_runtime_looked() {
+        let (listener, send) = troubled(Vec::new());
+        let connections = connections();
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            let (client, server) = asking().await;
+            clients.push(client);
+            let send = send.clone();
+            // It goes on only when this task lets others go on.
+            drop(tokio::spawn(async move { send.send(server).await }));
+        }
+        connections.accept_waiting(&listener).await;
+        // Nobody waits any more, and it does not wait for anybody.
+        connections.accept_waiting(&listener).await;
+        drop(listener);
+        connections.drain().await;
+        for client in clients {
+            assert!(heard(client).await.ends_with("hello"));
+        }
     }
 
     /// A server on one connection to which `client` talks, which answers a megabyte; until the
@@ -248,7 +294,7 @@ mod tests {
         let host = Arc::new(TokioHost::current());
         let connections = Connections::new(host.clone(), app.clone(), app, Bounds::default());
         let (mut stream, server) = tokio::io::duplex(1024);
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it takes bytes");
+        stream.write_all(REQUEST).await.expect("it takes bytes");
         let began = host.now();
         connections.serve(Connection::new(server));
         client(stream).await;

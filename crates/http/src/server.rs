@@ -242,3 +242,22 @@ impl fmt::Debug for Server {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connections::tests::{asking, connections, heard, no_room, troubled};
+
+    /// The machine has had no room for it as long as the server accepted.
+    #[tokio::test]
+    async fn who_waits_at_the_listener_to_the_end_is_heard_before_it_is_closed() {
+        let node = catga::Catga::builder().start().await.expect("a node starts");
+        let (listener, send) = troubled(vec![no_room(), no_room()]);
+        let (client, server) = asking().await;
+        send.send(server).await.expect("the listener is there");
+        let (connections, grace) = (connections(), Duration::from_millis(10));
+        drain(&node, listener, &connections, &Leaving::default(), grace).await;
+        let heard = heard(client).await;
+        assert!(heard.starts_with("HTTP/1.1 200 OK") && heard.ends_with("hello"), "{heard:?}");
+    }
+}

@@ -197,6 +197,11 @@ impl Dialled {
         }
     }
 
+    /// True if there is a connection.
+    pub(super) fn is_up(&self) -> bool {
+        self.lock().pulse().is_some()
+    }
+
     /// True if the node numbered `id` is, or was, at the other end.
     pub(super) fn leads_to(&self, id: NodeId) -> bool {
         self.lock().peer() == Some(id)

@@ -1,6 +1,7 @@
 //! Bytes that somebody sends instead of a peer, and those of a peer in other portions.
 
 mod assembly;
+mod dialled;
 mod frames;
 mod handshake;
 mod peer;

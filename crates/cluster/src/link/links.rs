@@ -81,6 +81,12 @@ impl Links {
         }
     }
 
+    /// True if there is a connection for a request to the recipient. A link to it is kept from then
+    /// on.
+    pub(crate) fn reach(&self, to: &Recipient) -> bool {
+        self.0.way_to(to).is_ok_and(|link| link.is_up())
+    }
+
     /// Ends the links that were dialled to `addresses`, until somebody wants them again. What
     /// peers there dial goes on.
     pub fn disconnect_from(&self, addresses: &[Address]) {

@@ -8,8 +8,8 @@ mod node;
 mod wire;
 
 #[cfg(feature = "tls")]
-pub(super) use self::{net::Machine, node::SECOND};
+pub(super) use self::net::Machine;
 pub(super) use self::{
     net::Net,
-    node::{Node, ground, ms, options},
+    node::{Node, SECOND, address, go, ground, ms, options},
 };

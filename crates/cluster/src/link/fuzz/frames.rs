@@ -18,7 +18,7 @@ const BYTES: usize = 2048;
 const MESSAGE_MAX: usize = 400;
 
 /// What the reader reserves, whatever comes: room for the next read behind a frame.
-const READER_BYTES: usize = 192 << 10;
+pub(super) const READER_BYTES: usize = 192 << 10;
 
 pub(super) const TOPICS: [Topic; 7] = [
     Topic::Raft,
@@ -93,7 +93,7 @@ pub(super) fn written(mut batch: Batch<()>) -> Vec<u8> {
 }
 
 /// The frames that are read of `bytes` in portions of such `lengths`, and why no more came.
-fn frames(bytes: &[u8], lengths: &[u8]) -> (Vec<Frame>, String) {
+pub(super) fn frames(bytes: &[u8], lengths: &[u8]) -> (Vec<Frame>, String) {
     let mut reader = FrameReader::new(Portions::new(bytes, lengths), BytesMut::new());
     let mut frames = Vec::new();
     loop {

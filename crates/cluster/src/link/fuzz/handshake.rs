@@ -34,11 +34,11 @@ const OURS: &str = "the secret of the shop";
 /// What is reserved for somebody who has proved nothing: the room of the first read.
 const BEFORE_PROOF: usize = 80 << 10;
 
-fn runtime() -> Runtime {
+pub(super) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
 }
 
-fn guarded(id: u64) -> LinkOptions {
+pub(super) fn guarded(id: u64) -> LinkOptions {
     LinkOptions { secret: Some(Secret::new(OURS).expect("long enough")), ..options(id) }
 }
 

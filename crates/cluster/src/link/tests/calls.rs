@@ -122,6 +122,26 @@ async fn an_error_says_whether_the_request_may_have_had_an_effect() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_about_votes_or_members_is_never_long() {
+    const MAX: usize = 1 << 20;
+    let net = Net::default();
+    let (one, two) = two(&net).await;
+    for topic in [Topic::Raft, Topic::Succession, Topic::Membership] {
+        assert!(one.call(&two, topic, vec![0; MAX]).await.is_ok(), "{topic:?}");
+        let long = one.call(&two, topic, vec![0; MAX + 1]).await;
+        let Err(CallError::NotSent(why)) = long else { panic!("{topic:?} is too long") };
+        assert_eq!(why, "it has 1048577 bytes, and at most 1048576 are taken");
+        let Err(CallError::Lost(why)) = one.call(&two, topic, "much").await else {
+            panic!("the answer about {topic:?} is too long")
+        };
+        assert_eq!(why, "the answer has 3145728 bytes, and at most 1048576 are taken");
+    }
+    assert!(two.desk.seen().iter().all(|(_, request)| request.len() <= MAX));
+    assert!(one.call(&two, Topic::Log, vec![0; MAX + 1]).await.is_ok());
+    assert!(one.call(&two, Topic::Log, "much").await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_is_starting_refuses() {
     let net = Net::default();
     let one = Node::start(&net, 1);

@@ -225,6 +225,36 @@ async fn a_handshake_has_an_end_and_so_has_what_is_sent_in_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn so_many_are_asked_who_they_are_and_no_more_at_once() {
+    let one = Node::start(&Net::default(), 1);
+    let stranger = || {
+        let (here, there) = tokio::io::duplex(64 << 10);
+        let links = one.links.clone();
+        (here, tokio::spawn(async move { links.accept(Connection::new(there)).await }))
+    };
+    let mut strangers: Vec<_> = (0..64).map(|_| stranger()).collect();
+    for (here, _) in &mut strangers {
+        let mut said = [0; MAGIC.len()];
+        here.read_exact(&mut said).await.expect("it is asked");
+        assert_eq!(said, MAGIC);
+    }
+    let began = one.machine.now();
+    let (mut here, accepted) = stranger();
+    let mut said = Vec::new();
+    here.read_to_end(&mut said).await.expect("it has ended");
+    accepted.await.expect("it ends without a panic");
+    assert!(said.is_empty() && one.machine.now() == began);
+    // There is a place for the next one when one of them has gone.
+    let (here, accepted) = strangers.pop().expect("there are some");
+    drop(here);
+    accepted.await.expect("it ends without a panic");
+    let (here, _accepted) = stranger();
+    let mut wires = Wires::new(here, BytesMut::new());
+    let met = shake(&ground(options(2)), &mut wires, Role::Dialler).await;
+    assert_eq!(met.map(|met| met.peer), Ok(me(1)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_lost_its_data_is_another_node() {
     let net = Net::default();
     let (one, two) = two(&net).await;

@@ -52,12 +52,14 @@ async fn whatever_breaks_the_protocol_ends_the_link_with_a_reason() {
     let mut endless = request(1, true, vec![]);
     endless[..4].copy_from_slice(&u32::MAX.to_le_bytes());
     let long: Vec<u8> = (0..1100).flat_map(|_| request(1, false, vec![0; 64 << 10])).collect();
+    let vote = frame(Kind::Request, Some(Topic::Raft), 1, false, vec![0; 64 << 10]);
     let cases = [
         (flipped, "changed on its way"),
         (endless, "a frame of 4294967295 bytes"),
         (vec![0xff; 400], "no frame begins so"),
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), "no frame begins so"),
         (long, "longer than 67108864 bytes"),
+        (vote.repeat(17), "longer than 1048576 bytes"),
         ([request(2, true, vec![]), request(2, true, vec![])].concat(), "number 2 after 2"),
         ([request(2, false, vec![1]), request(3, true, vec![])].concat(), "3 within number 2"),
         (frame(Kind::Answer, Some(Topic::Log), 1, true, vec![]), "Answer does not belong here"),
