@@ -19,6 +19,10 @@ pub struct Counts {
     pub runs: u64,
     /// Seconds with faults.
     pub seconds: u64,
+    /// Those of them that three nodes went through.
+    pub seconds_of_three_nodes: u64,
+    /// Those of them that five nodes went through.
+    pub seconds_of_five_nodes: u64,
     /// Requests.
     pub operations: u64,
     /// Commands that were acknowledged, refusals not counted.
@@ -111,6 +115,16 @@ impl Counts {
         counts
     }
 
+    /// So long there were faults, of so many nodes.
+    pub(crate) fn last(&mut self, seconds: u64, nodes: usize) {
+        self.seconds = seconds;
+        match nodes {
+            3 => self.seconds_of_three_nodes = seconds,
+            5 => self.seconds_of_five_nodes = seconds,
+            _ => {}
+        }
+    }
+
     fn judge(&mut self, verdicts: &[(&str, Verdict)]) {
         // Several checkers notice it, and for each node: what is lost is lost once.
         let wrong = |kind: Wrong| {
@@ -184,6 +198,16 @@ mod tests {
         let sum: Counts = serde_json::from_str(&text).expect("counts");
         assert_eq!(sum, Counts { runs: 2, pauses: 6, ..Counts::default() });
         assert!(sum.rows().contains(&("pauses".to_owned(), 6)));
+        let mut both = Counts::default();
+        for (seconds, nodes) in [(60, 3), (20, 5)] {
+            let mut counts = Counts::default();
+            counts.last(seconds, nodes);
+            both += counts;
+        }
+        assert_eq!(
+            (both.seconds, both.seconds_of_three_nodes, both.seconds_of_five_nodes),
+            (80, 60, 20)
+        );
         fs::write(&path, "nothing").expect("written");
         assert!(counts.add_to(&path).is_err());
     }

@@ -66,7 +66,9 @@ impl Disk {
         let ballast = self.ballast();
         let filled = || {
             if !is_mounted(&self.at)? {
-                return Err(std::io::Error::other("not mounted: it would fill the machine's own disk"));
+                return Err(std::io::Error::other(
+                    "not mounted: it would fill the machine's own disk",
+                ));
             }
             let room = statvfs(&self.at)?;
             let free = (room.f_bavail * room.f_frsize).saturating_sub(left);
@@ -76,11 +78,11 @@ impl Disk {
         filled().map_err(|error| format!("{}: {error}", ballast.display()))
     }
 
-    /// Gives the room back.
+    /// Gives the room back, for good: what is removed and not synced comes back after a power cut.
     pub(crate) fn free(&self) -> Result<(), String> {
         match fs::remove_file(self.ballast()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
-            _ => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            removed => removed.and_then(|()| sync(&self.at)).map_err(|error| error.to_string()),
         }
     }
 
@@ -94,6 +96,11 @@ impl Disk {
     fn ballast(&self) -> PathBuf {
         self.at.join("ballast")
     }
+}
+
+/// Has a directory keep what it holds, and what it does not hold any more, when the power is cut.
+pub(crate) fn sync(dir: &Path) -> std::io::Result<()> {
+    fs::File::open(dir)?.sync_all()
 }
 
 /// Whether what is there is another file system than what it stands in.
@@ -157,8 +164,10 @@ mod tests {
         disk.cut_power().expect("cut");
         assert_eq!(fs::read(&path).expect("it is there"), b"synced");
         disk.fill(4096).expect("filled");
+        sync(&at).expect("synced");
         assert!(fs::write(at.join("more"), vec![1; 1 << 20]).is_err(), "there is no room");
         disk.free().expect("freed");
+        disk.cut_power().expect("cut");
         fs::write(at.join("more"), vec![1; 1 << 20]).expect("there is room");
         let unmounted = Disk { at: dir.path().join("bare"), image: disk.image.clone(), cuts: 0 };
         fs::create_dir(&unmounted.at).expect("a directory");

@@ -50,7 +50,7 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let case = Case::read(std::slice::from_ref(&plan.dir))?;
     let verdicts = case.judge();
     let mut counts = Counts::of(&case, &verdicts, &happened);
-    counts.seconds = plan.faults.as_secs();
+    counts.last(plan.faults.as_secs(), plan.nodes);
     counts.terms = terms;
     counts.violations += accused.len() as u64;
     let longest_silence = longest_silence(&case.history, plan.faults);

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -9,6 +10,7 @@ use order_cluster::fleet::Status;
 
 use super::{Told, Whom, names};
 use crate::cluster::{Cluster, OPERATORS_TOKEN};
+use crate::disk;
 
 /// How long a change of the members may take: meanwhile others are killed, and cut off for seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -43,7 +45,7 @@ pub(super) async fn strike(cluster: &Cluster, dice: &mut Rng) -> Result<Told> {
         site.server.kill()?;
     }
     let dir = site.server.options().dir.clone();
-    std::fs::remove_dir_all(&dir).with_context(|| format!("empty {}", dir.display()))?;
+    empty(&dir).with_context(|| format!("empty {}", dir.display()))?;
     site.server.spawn()?;
     // Whoever has filled its disk waits to give the room back: without it, it would never be let in.
     drop(site);
@@ -53,6 +55,12 @@ pub(super) async fn strike(cluster: &Cluster, dice: &mut Rng) -> Result<Told> {
     let state = if is_dead { "dead" } else { "alive" };
     let took = began.elapsed();
     Ok(Told::Installed(format!("{} was replaced, {state}, within {took:?}", names(&victims))))
+}
+
+/// Takes away all that a node has, for good: a power cut must not bring the removed member back.
+fn empty(dir: &Path) -> std::io::Result<()> {
+    std::fs::remove_dir_all(dir)?;
+    disk::sync(dir.parent().unwrap_or(dir))
 }
 
 /// Asks the others until one of them says that it is done.
