@@ -8,7 +8,7 @@ use catga::prelude::*;
 use catga::{Cluster, MembershipError, NodeState};
 use catga_host::Host;
 use catga_tests::machines::{Machines, endpoint, name};
-use catga_tests::orders::{count, order};
+use catga_tests::orders::{CreateOrder, count, order};
 use futures_util::future::join_all;
 
 const fn ms(millis: u64) -> Duration {
@@ -198,6 +198,63 @@ fn a_node_that_was_removed_hears_so_from_members_that_it_was_told_of() {
             Err(error) => error.to_string(),
         };
         assert!(why.contains("node3 was removed"), "{why}");
+    });
+}
+
+/// Nobody hears the first but whoever has joined since: it was deposed, and does not know it.
+#[test]
+fn a_leader_that_was_deposed_unseen_says_of_nobody_that_it_is_no_member() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 4);
+        let mut nodes = machines.start_all(3).await;
+        nodes[0].cluster().lead("node1").await.expect("it leads");
+        order(&nodes[0], "alice").await;
+        for other in ["node2", "node3"] {
+            machines.network.cut("node1", other);
+            machines.network.cut(other, "node1");
+        }
+        let leads = |node: &Node| node.cluster().status().is_leader;
+        machines.until("another leads", || nodes[1..].iter().any(leads)).await;
+        nodes.push(machines.start(3, later(&machines, 3)).await.expect("it joins"));
+        // It asks all in turn what it is, the first too.
+        let ended = tokio::time::timeout(ms(30_000), nodes[3].failed()).await;
+        assert!(ended.is_err(), "{ended:?}");
+        let removed = nodes[0].cluster().remove("node4").await;
+        assert!(matches!(removed, Err(MembershipError::Unfinished(_))), "{removed:?}");
+        machines.network.heal_all();
+        order(&nodes[3], "alice").await;
+        nodes[3].cluster().remove("node4").await.expect("it is taken out");
+    });
+}
+
+#[test]
+fn a_member_that_was_taken_out_gives_no_more_commands() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 4);
+        let mut nodes = machines.start_all(3).await;
+        nodes.push(machines.start(3, later(&machines, 3)).await.expect("it joins"));
+        order(&nodes[3], "alice").await;
+        nodes[0].cluster().remove("node4").await.expect("it is taken out");
+        // It may not have heard of it yet.
+        let placed = nodes[3].send(CreateOrder::for_customer("alice")).await;
+        assert!(placed.is_err(), "{placed:?}");
+        assert_eq!(count(&nodes[0], "alice").await, 1);
+    });
+}
+
+#[test]
+fn whom_the_leader_cannot_reach_gets_no_vote() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 2);
+        let first = machines.start(0, machines.cluster(0, 1)).await.expect("it starts");
+        let elsewhere = machines.cluster(1, 1).address("http://elsewhere:5001");
+        // It is let in, and what it has to hold never comes.
+        let second = tokio::time::timeout(ms(20_000), machines.start(1, elsewhere)).await;
+        assert!(second.is_err(), "{second:?}");
+        let promoted = first.cluster().promote("node2").await;
+        assert!(matches!(promoted, Err(MembershipError::Unfinished(_))), "{promoted:?}");
+        order(&first, "alice").await;
+        first.cluster().remove("node2").await.expect("it is taken out");
     });
 }
 

@@ -17,16 +17,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use catga_core::{Fault, FaultCode, NodeName};
 use catga_host::{BoxFuture, Host, timeout};
-use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, RaftError};
 use openraft::metrics::RaftMetrics;
+use openraft::{AsyncRuntime, ChangeMembers};
 
 use self::messages::Stepped;
 use crate::hand_over::{HandOver, is_reachable};
 use crate::joining::{lag, leader_elsewhere};
 use crate::lacking::Lacking;
-use crate::{CallError, NodeId, Peer, Peers, Raft, RaftLog, Serve, Topic, TypeConfig};
+use crate::settled::is_settled;
+use crate::{CallError, NodeId, Peer, Peers, Raft, RaftLog, Rt, Serve, Topic, TypeConfig};
 
 /// How long the leader may take for one step.
 const STEP_WAIT: Duration = Duration::from_secs(5);
@@ -166,6 +167,16 @@ impl Changing {
     /// One step towards `change`, where this node leads.
     async fn step(&self, change: &Change) -> Stepped {
         let metrics = self.raft.metrics().borrow_watched().clone();
+        let stepped = self.step_by(&metrics, change).await;
+        match stepped {
+            Stepped::NotLeader | Stepped::Again { .. } => stepped,
+            _ if is_settled(&self.raft, &metrics).await => stepped,
+            _ => Stepped::Again { why: "this node may not lead any more".to_owned() },
+        }
+    }
+
+    /// The same by `metrics`, of a node that may be deposed and not know it.
+    async fn step_by(&self, metrics: &RaftMetrics<TypeConfig>, change: &Change) -> Stepped {
         let stored = Arc::clone(&metrics.membership_config);
         let members = stored.membership();
         if metrics.current_leader != Some(metrics.id) {
@@ -185,7 +196,10 @@ impl Changing {
         let (change, retain) = match change {
             Change::Promote(_) if votes => return Stepped::Done,
             Change::Lead(_) if id == metrics.id => return Stepped::Done,
-            Change::Promote(_) => match lag(&metrics, id) {
+            Change::Promote(_) if !is_reachable(&*self.peers, &stored, id) => {
+                return again("it cannot be reached");
+            }
+            Change::Promote(_) => match lag(metrics, id) {
                 Some((has, last)) => {
                     let why = format!("it has {has} entries of {last}, and is catching up");
                     return Stepped::Again { why };
@@ -196,12 +210,13 @@ impl Changing {
                 let why = format!("{name} has no vote, so it cannot lead: promote it first");
                 return Stepped::Refused { why };
             }
+            Change::Lead(_) if lag(metrics, id).is_some() => return again("it is catching up"),
             Change::Lead(_) => return self.hand_over(|other| other == id).await,
             Change::Remove(_) if !votes => {
                 (ChangeMembers::RemoveNodes(BTreeSet::from([id])), false)
             }
             Change::Remove(name) => {
-                if let Some(why) = self.harm(&metrics, id, name) {
+                if let Some(why) = self.harm(metrics, id, name) {
                     return Stepped::Refused { why };
                 }
                 if id == metrics.id {
@@ -211,12 +226,13 @@ impl Changing {
             }
         };
         tracing::info!(?change, "the membership changes");
-        match self.raft.change_membership(change, retain).await {
-            Ok(_) => Stepped::Done,
-            Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => {
+        match Rt::timeout(STEP_WAIT, self.raft.change_membership(change, retain)).await {
+            Ok(Ok(_)) => Stepped::Done,
+            Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_)))) => {
                 again("leadership has moved")
             }
-            Err(error) => Stepped::Again { why: error.to_string() },
+            Ok(Err(error)) => Stepped::Again { why: error.to_string() },
+            Err(_) => again("nobody knows yet what became of it"),
         }
     }
 
@@ -276,9 +292,12 @@ impl Changing {
             configs.last().cloned().unwrap_or_default()
         };
         // One that is under way is none that was left: it is refused here then.
-        match self.raft.change_membership(ChangeMembers::ReplaceAllVoters(goal), false).await {
-            Ok(_) => tracing::info!("a change of the membership was finished"),
-            Err(error) => tracing::debug!(%error, "a change of the membership is under way"),
+        let changed = self.raft.change_membership(ChangeMembers::ReplaceAllVoters(goal), false);
+        // Of a leader that is deposed meanwhile nobody may ever say what became of it.
+        match Rt::timeout(STEP_WAIT, changed).await {
+            Ok(Ok(_)) => tracing::info!("a change of the membership was finished"),
+            Ok(Err(error)) => tracing::debug!(%error, "a change of the membership is under way"),
+            Err(_) => {}
         }
     }
 }

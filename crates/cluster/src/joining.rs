@@ -16,15 +16,16 @@ use bytes::Bytes;
 use catga_host::{BoxFuture, Host};
 use catga_journal::EngineVersions;
 use catga_journal::planted::Planted;
-use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, RaftError};
 use openraft::metrics::RaftMetrics;
+use openraft::{AsyncRuntime, ChangeMembers};
 
 use self::messages::{JoinAnswer, Joiner, Saying};
 use crate::room::Room;
+use crate::settled::is_settled;
 use crate::{
-    Address, FoundingError, Links, Node, NodeId, Peer, Peers, Raft, Recipient, Serve, Topic,
+    Address, FoundingError, Links, Node, NodeId, Peer, Peers, Raft, Recipient, Rt, Serve, Topic,
     TypeConfig,
 };
 
@@ -74,6 +75,21 @@ impl Admission {
     /// One step towards the membership of `joiner`.
     async fn admit(&self, joiner: Joiner) -> Result<JoinAnswer, String> {
         let metrics = self.raft.metrics().borrow_watched().clone();
+        let answer = self.step(&metrics, joiner).await?;
+        // What a node is, it must not hear from a leader that is none any more.
+        let is_open = matches!(answer, JoinAnswer::NotLeader { .. } | JoinAnswer::Step);
+        if is_open || is_settled(&self.raft, &metrics).await {
+            return Ok(answer);
+        }
+        Ok(JoinAnswer::Step)
+    }
+
+    /// The same by `metrics`, of a node that may be deposed and not know it.
+    async fn step(
+        &self,
+        metrics: &RaftMetrics<TypeConfig>,
+        joiner: Joiner,
+    ) -> Result<JoinAnswer, String> {
         let members = metrics.membership_config.membership();
         if metrics.current_leader != Some(metrics.id) {
             let leader = metrics.current_leader.and_then(|id| members.get_node(&id));
@@ -109,7 +125,7 @@ impl Admission {
                 return Ok(JoinAnswer::Member);
             }
             Some(_) if !self.members.contains(&address) => return Ok(JoinAnswer::Learner),
-            Some((id, _)) => match lag(&metrics, *id) {
+            Some((id, _)) => match lag(metrics, *id) {
                 Some((has, last)) => return Ok(JoinAnswer::CatchingUp { has, last }),
                 None => ChangeMembers::AddVoterIds(BTreeSet::from([*id])),
             },
@@ -121,13 +137,15 @@ impl Admission {
             None => ChangeMembers::AddNodes(BTreeMap::from([(peer.id, node)])),
         };
         tracing::info!(node = %peer.name, address, ?change, "the membership changes");
-        match self.raft.change_membership(change, true).await {
-            Ok(_) => Ok(JoinAnswer::Step),
+        let changed = self.raft.change_membership(change, true);
+        // Of a leader that is deposed meanwhile nobody may ever say what became of it.
+        match Rt::timeout(STEP_WAIT, changed).await {
+            Ok(Ok(_)) | Err(_) => Ok(JoinAnswer::Step),
             // Another change is under way, or leadership is: both pass.
-            Err(RaftError::APIError(
+            Ok(Err(RaftError::APIError(
                 ClientWriteError::ChangeMembershipError(_) | ClientWriteError::ForwardToLeader(_),
-            )) => Ok(JoinAnswer::Step),
-            Err(error) => Err(error.to_string()),
+            ))) => Ok(JoinAnswer::Step),
+            Ok(Err(error)) => Err(error.to_string()),
         }
     }
 
@@ -136,6 +154,22 @@ impl Admission {
         let metrics = self.raft.server_metrics();
         let metrics = metrics.borrow_watched();
         metrics.current_leader == Some(metrics.id)
+    }
+
+    /// True if `peer` belongs to the cluster, as far as the log here says.
+    pub(crate) fn knows(&self, peer: &Peer) -> bool {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        let known = metrics.membership_config.membership().get_node(&peer.id);
+        known.is_some_and(|known| (known.store, &known.name) == (peer.store, &peer.name))
+    }
+
+    /// True if `peer` is not who has its number in the cluster, as far as the log here says.
+    pub(crate) fn is_another(&self, peer: &Peer) -> bool {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        let known = metrics.membership_config.membership().get_node(&peer.id);
+        known.is_some_and(|known| (known.store, &known.name) != (peer.store, &peer.name))
     }
 
     /// The newest engine version that this node goes along with.
@@ -161,12 +195,15 @@ pub(crate) fn leader_elsewhere(raft: &Raft) -> Option<Recipient> {
     Some(Recipient { address: node.address.as_str().into(), id: Some(leader) })
 }
 
-/// How far the member numbered `id` is, and how far its leader, if it lacks too much for a vote.
+/// How far the member numbered `id` is, and how far its leader, if it lacks too much for a vote. Whom
+/// the leader has never reached lacks everything: its vote would be one that nobody can get.
 pub(crate) fn lag(metrics: &RaftMetrics<TypeConfig>, id: NodeId) -> Option<(u64, u64)> {
     let last = metrics.last_log_index.unwrap_or_default();
-    let has = metrics.replication.as_ref().and_then(|all| all.get(&id).cloned());
-    let has = has.flatten().map_or(0, |has| has.index);
-    (has + LAG_MAX < last).then_some((has, last))
+    let has = metrics.replication.as_ref().and_then(|all| all.get(&id).cloned()).flatten();
+    match has {
+        Some(has) => (has.index + LAG_MAX < last).then_some((has.index, last)),
+        None => Some((0, last)),
+    }
 }
 
 impl Serve for Admission {
@@ -210,22 +247,42 @@ pub(crate) struct Petition {
     leader: Option<Address>,
     /// When a leader said last what it is, or when it began to ask.
     heard: Duration,
+    /// When a leader last did something for it, or when it began to ask.
+    helped: Duration,
+    /// It has a place in the cluster, or had one: whoever does not know it has taken it out.
+    belonged: bool,
 }
 
 impl Petition {
-    /// Of the node `me` at `address`, which was told of `others` and has dialled those that are
-    /// `linked`.
+    /// Of the node at `place`, which was told of `others` and has dialled those that are `linked`;
+    /// it may have `founded` the cluster.
     pub(crate) fn new(
         host: Arc<dyn Host>,
         links: Links,
-        (me, address): (Peer, Address),
+        place: (Peer, Address),
         others: BTreeSet<Address>,
         linked: BTreeSet<Address>,
         own: Admission,
+        founded: bool,
     ) -> Self {
-        let heard = host.now();
-        let (asked, leader) = (0, None);
-        Self { host, links, me, address, others, own, linked, asked, leader, heard }
+        let now = host.now();
+        let belonged = founded || !own.known().is_empty();
+        let (asked, leader, heard, helped) = (0, None, now, now);
+        let (me, address) = place;
+        Self {
+            host,
+            links,
+            me,
+            address,
+            others,
+            own,
+            linked,
+            asked,
+            leader,
+            heard,
+            helped,
+            belonged,
+        }
     }
 
     /// Keeps links to those of whom this node may hear what it is, and to no others.
@@ -243,7 +300,7 @@ impl Petition {
     /// them says what it is may have been taken out since: all of them may be gone.
     fn wanted(&self) -> BTreeSet<Address> {
         let mut wanted = self.own.known();
-        if wanted.is_empty() || self.host.now() - self.heard >= UNHEARD_MAX {
+        if wanted.is_empty() || self.is_unheard() {
             wanted.extend(self.others.iter().cloned());
         }
         wanted.extend(self.leader.clone());
@@ -251,21 +308,27 @@ impl Petition {
     }
 
     /// Joins the cluster, and waits until this node is what it will be. Where it is a member
-    /// already, it makes its address known.
+    /// already, it makes its address known. None if no leader has done anything for it for as long as
+    /// `patience`; to hold what the others hold may take longer.
     ///
     /// # Errors
     /// When the cluster will not have this node.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the node what it has become so far; it may be called again.
-    pub(crate) async fn join(&mut self) -> Result<Joined, FoundingError> {
-        loop {
+    pub(crate) async fn join(
+        &mut self,
+        patience: Duration,
+    ) -> Result<Option<Joined>, FoundingError> {
+        self.helped = self.host.now();
+        while self.host.now() - self.helped < patience {
             self.link();
-            match self.ask().await? {
-                Some(joined) => return Ok(joined),
-                None => self.host.sleep(AGAIN_AFTER).await,
+            if let Some(joined) = self.ask().await? {
+                return Ok(Some(joined));
             }
+            self.host.sleep(AGAIN_AFTER).await;
         }
+        Ok(None)
     }
 
     /// Asks once; what this node is, if that is settled.
@@ -291,6 +354,8 @@ impl Petition {
             }
             Ok(answer) => {
                 tracing::debug!(?answer, "joining");
+                self.belonged |= matches!(answer, JoinAnswer::CatchingUp { .. });
+                self.helped = self.host.now();
                 Ok(None)
             }
             Err(why) => {
@@ -303,14 +368,20 @@ impl Petition {
 
     fn became(&mut self, joined: Joined) -> Joined {
         self.heard = self.host.now();
+        self.belonged = true;
         joined
+    }
+
+    /// True if no leader has said for a while what this node is.
+    fn is_unheard(&self) -> bool {
+        self.host.now() - self.heard >= UNHEARD_MAX
     }
 
     async fn answer(&mut self) -> Result<JoinAnswer, String> {
         let says = Saying {
             address: self.address.to_string(),
             incarnation: self.own.incarnation,
-            belonged: !self.own.known().is_empty(),
+            belonged: self.belonged,
             version: self.own.supported(),
             full: self.own.room.is_full(),
         };
@@ -326,9 +397,9 @@ impl Petition {
 
     /// Whom to ask next, if not this node itself: whoever was said to lead, or else, in turn, the one
     /// that this node takes for the leader and one of the others. A node that was taken out does not
-    /// hear of those who lead later.
+    /// hear of those who lead later, though it may have led before.
     fn whom(&mut self) -> Option<Recipient> {
-        if self.own.leads() {
+        if self.own.leads() && !self.is_unheard() {
             return None;
         }
         let said = self.leader.take();

@@ -51,6 +51,7 @@ mod peers;
 mod restoring;
 mod room;
 mod roster;
+mod settled;
 mod wire;
 
 pub use alone::open_alone;

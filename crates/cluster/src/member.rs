@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use catga_core::{Fault, FaultCode};
-use catga_host::{Host, timeout};
+use catga_host::Host;
 use catga_journal::{Journal, Log, Replica};
 
 use self::desk::Desk;
@@ -180,10 +180,11 @@ impl Member {
         // Who has begun knows the others from its log.
         let linked = if begun { BTreeSet::new() } else { told };
         let (host, links) = (Arc::clone(&self.host), self.links.clone());
-        let me = (me.clone(), options.address.clone());
-        let mut petition = Petition::new(host, links, me, others, linked, admission);
+        let place = (me.clone(), options.address.clone());
+        let founded = charter.is_of(me);
+        let mut petition = Petition::new(host, links, place, others, linked, admission, founded);
         // Who began the cluster has its place, whoever is there.
-        let joined = match charter.is_of(&self.me) {
+        let joined = match founded {
             true => Ok(()),
             false => self.join_others(&mut petition).await,
         };
@@ -196,25 +197,21 @@ impl Member {
 
     /// Waits until a leader has taken this node into the cluster.
     async fn join_others(&self, petition: &mut Petition) -> Result<(), Fault> {
-        let Self { host, options, .. } = self;
+        let options = &self.options;
         tracing::info!(cluster = options.cluster, "joining");
-        match timeout(&**host, options.patience, petition.join()).await {
-            Ok(joined) => {
-                match joined? {
-                    Joined::Voter => tracing::info!("joined with a vote"),
-                    Joined::Learner => tracing::info!("joined without a vote"),
-                }
-                Ok(())
-            }
-            Err(_) => {
-                let message = format!(
-                    "within {:?} no leader has taken this node into the cluster: a quorum of it \
-                     must run",
-                    options.patience
-                );
-                Err(Fault::new(FaultCode::LogUnavailable, message))
-            }
+        let Some(joined) = petition.join(options.patience).await? else {
+            let message = format!(
+                "within {:?} no leader has taken this node into the cluster: a quorum of it must \
+                 run",
+                options.patience
+            );
+            return Err(Fault::new(FaultCode::LogUnavailable, message));
+        };
+        match joined {
+            Joined::Voter => tracing::info!("joined with a vote"),
+            Joined::Learner => tracing::info!("joined without a vote"),
         }
+        Ok(())
     }
 
     /// True if this node has ever had a log, and so a place in some cluster.

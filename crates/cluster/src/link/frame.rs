@@ -107,8 +107,9 @@ impl Header {
         let [l0, l1, l2, l3, kind, topic, flags, zero, n0, n1, n2, n3, n4, n5, n6, n7, ..] = *bytes;
         let kind = kind_of(kind).ok_or(ReadError::Header)?;
         let of_request = matches!(kind, Kind::Request | Kind::Answer | Kind::Failure);
-        let topic = topic_of(topic);
-        if flags & !(LAST | DOUBT) != 0 || zero != 0 || topic.is_some() != of_request {
+        let (topic, no_topic) = (topic_of(topic), topic == 0);
+        let is_odd = if of_request { topic.is_none() } else { !no_topic };
+        if flags & !(LAST | DOUBT) != 0 || zero != 0 || is_odd {
             return Err(ReadError::Header);
         }
         let length = u32::from_le_bytes([l0, l1, l2, l3]);

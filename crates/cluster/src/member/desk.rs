@@ -49,13 +49,17 @@ impl Serve for Desk {
         request: Bytes,
     ) -> BoxFuture<'static, Result<Bytes, String>> {
         let of_log = self.log.get();
+        let belongs = || of_log.is_none_or(|of| of.admission.knows(from));
         let handler: Option<&dyn Serve> = match topic {
             Topic::Membership => match Kind::of(&request) {
                 Ok(Kind::Join) => of_log.map(|of| &of.admission as &dyn Serve),
+                Ok(Kind::Change) if !belongs() => return stranger(from),
                 Ok(Kind::Change) => of_log.map(|of| &of.changing as &dyn Serve),
                 _ => Some(&self.founder),
             },
+            Topic::Application if !belongs() => return stranger(from),
             Topic::Application => self.application.get().map(|handler| &**handler),
+            _ if of_log.is_some_and(|of| of.admission.is_another(from)) => return stranger(from),
             _ => of_log.map(|of| &*of.log),
         };
         match handler {
@@ -63,4 +67,12 @@ impl Serve for Desk {
             None => Box::pin(async { Err("the node is starting".to_owned()) }),
         }
     }
+}
+
+/// What a peer hears that does not belong to the cluster, as far as the log here says. It may ask to
+/// join; and what it says as a voter is heard, unless it goes by the number of another, since it may
+/// be one that was let in a moment ago.
+fn stranger(peer: &Peer) -> BoxFuture<'static, Result<Bytes, String>> {
+    let why = format!("{} is no member of the cluster", peer.name);
+    Box::pin(async { Err(why) })
 }
