@@ -201,29 +201,50 @@ fn a_node_that_was_removed_hears_so_from_members_that_it_was_told_of() {
     });
 }
 
-/// Nobody hears the first but whoever has joined since: it was deposed, and does not know it.
+/// Three of which the first led, until nobody heard it any more but who may join; it does not know.
+async fn first_deposed_unseen(machines: &Machines) -> Vec<Node> {
+    let nodes = machines.start_all(3).await;
+    nodes[0].cluster().lead("node1").await.expect("it leads");
+    order(&nodes[0], "alice").await;
+    for other in ["node2", "node3"] {
+        machines.network.cut("node1", other);
+        machines.network.cut(other, "node1");
+    }
+    let leads = |node: &Node| node.cluster().status().is_leader;
+    machines.until("another leads", || nodes[1..].iter().any(leads)).await;
+    assert!(leads(&nodes[0]));
+    nodes
+}
+
 #[test]
 fn a_leader_that_was_deposed_unseen_says_of_nobody_that_it_is_no_member() {
     catga_testkit::run(1, async |test| {
         let machines = Machines::new(&test, 1, 4);
-        let mut nodes = machines.start_all(3).await;
-        nodes[0].cluster().lead("node1").await.expect("it leads");
-        order(&nodes[0], "alice").await;
-        for other in ["node2", "node3"] {
-            machines.network.cut("node1", other);
-            machines.network.cut(other, "node1");
-        }
-        let leads = |node: &Node| node.cluster().status().is_leader;
-        machines.until("another leads", || nodes[1..].iter().any(leads)).await;
+        let mut nodes = first_deposed_unseen(&machines).await;
+        machines.network.cut("node1", "node4");
         nodes.push(machines.start(3, later(&machines, 3)).await.expect("it joins"));
-        // It asks all in turn what it is, the first too.
+        order(&nodes[3], "alice").await;
+        machines.network.heal("node1", "node4");
+        // It asks all in turn what it is, the first too, which does not know it.
         let ended = tokio::time::timeout(ms(30_000), nodes[3].failed()).await;
         assert!(ended.is_err(), "{ended:?}");
+        assert!(nodes[0].cluster().status().is_leader);
         let removed = nodes[0].cluster().remove("node4").await;
         assert!(matches!(removed, Err(MembershipError::Unfinished(_))), "{removed:?}");
         machines.network.heal_all();
-        order(&nodes[3], "alice").await;
         nodes[3].cluster().remove("node4").await.expect("it is taken out");
+    });
+}
+
+#[test]
+fn whom_a_deposed_leader_let_in_is_let_in_by_the_next() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 4);
+        let nodes = first_deposed_unseen(&machines).await;
+        // It asks the first before the others.
+        let last = machines.start(3, later(&machines, 3)).await.expect("it joins");
+        order(&last, "alice").await;
+        assert_eq!(count(&nodes[1], "alice").await, 2);
     });
 }
 
