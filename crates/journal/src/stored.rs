@@ -108,7 +108,7 @@ impl Stored {
     /// The fault of a record that could not be read.
     #[cold]
     fn fault(&self, error: SegmentError) -> Fault {
-        if error.is_damage() && self.archive.damage().is_some() {
+        if error.is_loss() && self.archive.damage().is_some() {
             // Which part it is was logged; callers need not know where it is kept.
             let message = "a part of the history is damaged on this node, and another node is \
                            asked for it; try again";

@@ -1,9 +1,10 @@
 //! A part of the history that a disk lost is given to nobody, and fetched from another node.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use catga_core::{Fault, FaultCode, Offset};
 use catga_journal::{Filter, Journal};
+use catga_testkit::disk::{Call, Fault as DiskFault};
 
 use crate::nodes::{Nodes, ms, on_nodes, on_nodes_scrubbed};
 
@@ -72,6 +73,27 @@ fn a_flipped_bit_in_a_sealed_segment_is_never_served_and_mended() {
         nodes.check().await;
         nodes.end(follower, true).await;
         nodes.start(follower).await;
+    });
+}
+
+/// A disk that keeps checksums of its own says that a sector is bad, and gives nothing.
+#[test]
+fn a_sector_that_the_disk_cannot_read_is_fetched_from_another_node() {
+    const EIO: i32 = 5;
+    let bad = |path: &Path| {
+        let path = path.to_owned();
+        DiskFault::of(Call::Read).on(move |read| read == path).os_error(EIO)
+    };
+    on_nodes(async |nodes| {
+        // One is read when the node opens its history, the other later.
+        let trouble = |node: usize| {
+            nodes.machines[node].disk().fail(bad(&segments(nodes, node)[1]));
+        };
+        let follower = damaged(nodes, trouble).await;
+        let disk = nodes.machines[follower].disk();
+        disk.fail(bad(&segments(nodes, follower)[2]));
+        assert!(read_until_whole(nodes, follower).await > 0, "it shows when it is read");
+        nodes.check().await;
     });
 }
 

@@ -67,10 +67,10 @@ impl Shared {
         Ok(reader)
     }
 
-    /// Notes that the segment which begins with `first` is damaged, if the error says so and
+    /// Notes that the segment which begins with `first` is lost, if the error of a read says so and
     /// somebody mends it; false if not.
     pub(super) fn notes(&self, first: u64, error: &SegmentError) -> bool {
-        let damage = self.options.damage.as_ref().filter(|_| error.is_damage());
+        let damage = self.options.damage.as_ref().filter(|_| error.is_loss());
         damage.map(|damage| damage.note(first, error)).is_some()
     }
 

@@ -51,6 +51,9 @@ pub enum SegmentError {
     },
 }
 
+/// What Linux says when a disk cannot give what it should hold.
+const EIO: i32 = 5;
+
 impl SegmentError {
     pub(crate) fn io(path: &std::path::Path, source: io::Error) -> Self {
         Self::Io { path: path.to_owned(), source }
@@ -69,6 +72,13 @@ impl SegmentError {
             Self::Format { .. } => false,
             Self::Damaged { .. } | Self::Vanished { .. } | Self::Foreign { .. } => true,
         }
+    }
+
+    /// True if what was read is not there any more as it was written, or the disk cannot give it: a
+    /// sector that does not match its checksum on the disk is an error of the machine (EIO).
+    pub(crate) fn is_loss(&self) -> bool {
+        let is_of_the_disk = |source: &io::Error| source.raw_os_error() == Some(EIO);
+        self.is_damage() || matches!(self, Self::Io { source, .. } if is_of_the_disk(source))
     }
 
     /// True if there is such a file already.

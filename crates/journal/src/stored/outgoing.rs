@@ -155,7 +155,7 @@ impl Outgoing for PiecesOut {
             Check::new(&piece, &Held::default()).advance(&file, &path, all)
         });
         if let (Err(error), Some(damage)) = (looked, self.checkpoints.options().damage)
-            && error.is_damage()
+            && error.is_loss()
         {
             damage.note(first, &error);
         }

@@ -45,6 +45,7 @@ pub struct Fault {
     call: Call,
     turn: Turn,
     kind: Option<io::ErrorKind>,
+    code: Option<i32>,
     matches: Arc<dyn Fn(&Path) -> bool + Send + Sync>,
 }
 
@@ -58,7 +59,7 @@ enum Turn {
 impl Fault {
     /// The next such call fails, on whatever file, as a broken disk's would.
     pub fn of(call: Call) -> Self {
-        Self { call, turn: Turn::In(1), kind: None, matches: Arc::new(|_| true) }
+        Self { call, turn: Turn::In(1), kind: None, code: None, matches: Arc::new(|_| true) }
     }
 
     /// Not the next call fails but the `n`-th from now on, counted from 1.
@@ -78,6 +79,13 @@ impl Fault {
     #[must_use]
     pub fn on(self, matches: impl Fn(&Path) -> bool + Send + Sync + 'static) -> Self {
         Self { matches: Arc::new(matches), ..self }
+    }
+
+    /// The error is that of the machine with this number, such as 5 (EIO) for a sector that cannot be
+    /// read.
+    #[must_use]
+    pub fn os_error(self, code: i32) -> Self {
+        Self { code: Some(code), ..self }
     }
 
     /// The error is of this kind.
@@ -126,7 +134,10 @@ impl Faults {
             }
             let kind = fault.kind.unwrap_or(io::ErrorKind::Other);
             let what = format!("simulated fault: {call:?} of {}", path.display());
-            error.get_or_insert_with(|| io::Error::new(kind, what));
+            error.get_or_insert_with(|| match fault.code {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(kind, what),
+            });
             matches!(fault.turn, Turn::Every)
         });
         error
