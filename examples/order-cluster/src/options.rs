@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use catga::tools::Which;
@@ -29,7 +29,8 @@ Environment:
                   the key of the CA, on nodes that let others in by a token
   JOIN_TOKEN      the token by which `enroll` gets a certificate
   ADMIN_TOKEN     what operators show to change the members; without it a node makes one, in
-                  DATA_DIR/admin-token
+                  DATA_DIR/admin-token, where `members`, `backup` and `token` look for it, or in
+                  DATA_DIR/{node id}/admin-token
   BACKUP_DIR      where a node puts the backups that operators have made; without it there are none
   BACKUP_KEEP     how many of the newest are kept there [all]
   RUST_LOG        how much it logs [info,openraft=warn]";
@@ -159,6 +160,9 @@ enum Tool {
     Enroll(Enrolling),
 }
 
+/// Where nodes have their directories if nothing is said.
+const DATA: &str = "data";
+
 /// How many nodes a cluster is founded with at most.
 const NODES_MAX: u16 = 5;
 
@@ -198,7 +202,7 @@ impl Options {
             Some(Tool::Dump { dir: given }) => {
                 return Ok(Task::Dump(given.unwrap_or_else(|| dir(&alone))));
             }
-            Some(Tool::Backup { at }) => return Ok(Task::BackUp { at, dir: dir(&alone) }),
+            Some(Tool::Backup { at }) => return Ok(Task::BackUp { at, dir: dir_of_all() }),
             Some(Tool::Backups { dir: given }) => {
                 let given = given.or_else(|| variable("BACKUP_DIR").map(PathBuf::from));
                 let why = "name the directory of the backups, or set BACKUP_DIR";
@@ -209,9 +213,9 @@ impl Options {
             }
             Some(Tool::Members { at, asked }) => {
                 let asked = asked.unwrap_or(Asked::List);
-                return Ok(Task::Operate(Operation { at, dir: dir(&alone), asked }));
+                return Ok(Task::Operate(Operation { at, dir: dir_of_all(), asked }));
             }
-            Some(Tool::Token { asked }) => return Ok(Task::Admit { asked, dir: dir(&alone) }),
+            Some(Tool::Token { asked }) => return Ok(Task::Admit { asked, dir: dir_of_all() }),
             Some(Tool::Enroll(enrolling)) => return Ok(Task::Enroll(enrolling)),
             Some(Tool::Certificates { dir, keep_ca_key }) => {
                 let nodes = Members::here(self.port, NODES_MAX).all();
@@ -260,8 +264,7 @@ impl Options {
                 (alone, Place::Disk(dir))
             }
             (false, None) if node.is_none() => {
-                let dir = data_dir().unwrap_or_else(|| "data".into());
-                return Ok(Task::Three(Trio { members, dir, tls: self.tls }));
+                return Ok(Task::Three(Trio { members, dir: dir_of_all(), tls: self.tls }));
             }
             (false, port) => {
                 let mut member = members.find(node.as_deref(), port)?;
@@ -289,6 +292,11 @@ fn data_dir() -> Option<PathBuf> {
     std::env::var_os("DATA_DIR").map(PathBuf::from)
 }
 
+/// Where nodes have their directories.
+fn dir_of_all() -> PathBuf {
+    data_dir().unwrap_or_else(|| DATA.into())
+}
+
 /// What `PORT` says.
 fn port() -> Result<Option<u16>, String> {
     let read = |port: String| {
@@ -303,12 +311,17 @@ fn port() -> Result<Option<u16>, String> {
 }
 
 fn default_dir(node: &str) -> PathBuf {
+    directory_of(node, Path::new(DATA))
+}
+
+/// The directory of `node` below `dir`.
+pub(crate) fn directory_of(node: &str, dir: &Path) -> PathBuf {
     // A name with a separator, or of dots alone, would lead somewhere else.
     let mut name = node.replace(std::path::is_separator, "_");
     if name.chars().all(|char| char == '.') {
         name = name.replace('.', "_");
     }
-    PathBuf::from("data").join(name)
+    dir.join(name)
 }
 
 #[cfg(test)]

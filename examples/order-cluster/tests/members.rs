@@ -120,6 +120,19 @@ async fn a_cluster_grows_by_the_command_line_and_shrinks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn any_node_of_this_machine_is_asked_with_its_own_token() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let servers =
+        Servers::start(ServerOptions::cluster(PROGRAM, dir.path())).await.expect("it starts");
+    let above = dir.path().to_str().expect("a text");
+    for server in servers.all() {
+        let (at, name) = (format!("http://{}", server.address()), &*server.options().node);
+        let words = ["members", "--at", &at, "lead", name];
+        run(&words, &[("DATA_DIR", above)]).expect("it leads");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_done_is_said_with_what_to_do() {
     let dir = tempfile::tempdir().expect("a directory");
     let servers =
@@ -138,6 +151,6 @@ async fn what_cannot_be_done_is_said_with_what_to_do() {
     let why = said(&["remove", "node3"], &two.options().dir);
     assert!(why.contains("not the token of this node"), "{why}");
     let why = said(&["promote", "node3"], &dir.path().join("none"));
-    assert!(why.contains("admin-token") && why.contains("ADMIN_TOKEN"), "{why}");
+    assert!(why.contains("none/node1/admin-token") && why.contains("ADMIN_TOKEN"), "{why}");
     wait_until(one, "all are there", |status| voters(status) == 3).await;
 }
