@@ -104,7 +104,8 @@ pub(crate) async fn enroll(enrolling: Enrolling) -> Result<ExitCode, Box<dyn Err
     writeln!(
         io::stdout(),
         "In {dir} is the certificate of {name}. Start it with\n\n  \
-         NODE_ID={name} PORT=… order-cluster --join --tls {dir}"
+         NODE_ID={name} PORT=… order-cluster --join --tls {dir}\n\n\
+         and, if the others are on other machines, with CLUSTER_MEMBERS, CLUSTER_ADDRESS and BIND"
     )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,3 +1,4 @@
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,7 +22,9 @@ Environment:
                   DATA_DIR/{node id}
   CLUSTER_MEMBERS where all members are, if not on ports in a row of this machine, separated by
                   commas: http://10.0.0.1:5001,http://10.0.0.2:5002,http://10.0.0.3:5003
-  CLUSTER_ADDRESS where this node is among them, if it listens elsewhere: then NODE_ID says which
+  CLUSTER_ADDRESS where they reach this node, if not at its place among them: then NODE_ID says
+                  which it is. A node that joins others on other machines needs it, unless BIND is
+                  one address
   CLUSTER_SECRET  what all nodes know and nobody else; it or TLS is needed if BIND lets others in
   CLUSTER_TLS_CA, CLUSTER_TLS_CERT, CLUSTER_TLS_KEY
                   PEM files, by which the node meets its peers over TLS
@@ -238,32 +241,36 @@ impl Options {
             let (kills, orders) = (self.kills.into(), self.orders as usize);
             return Ok(Task::Demo(Demo { is_alone, dir: data_dir(), kills, orders }));
         }
-        let members = match variable("CLUSTER_MEMBERS") {
-            Some(members) if !is_alone => Members::at(&members)?,
-            _ => Members::here(self.port, count),
+        let given = variable("CLUSTER_MEMBERS").filter(|_| !is_alone);
+        let are_here = given.is_none();
+        let members = match given {
+            Some(members) => Members::at(&members)?,
+            None => Members::here(self.port, count),
         };
-        // Reached at another address than where it listens, a node is known by its name alone.
-        let is_elsewhere = variable("CLUSTER_ADDRESS").is_some();
-        let port = port()?.filter(|_| !is_elsewhere);
+        let port = port()?;
         if self.join {
             let (Some(node), Some(port)) = (node, port) else {
                 let why = "--join is for a node that is none of the first: give it a NODE_ID and a \
                            PORT of its own";
                 return Err(why.to_owned());
             };
-            let mut member = members.joined_by(node, port);
+            let address = reached_at(port, are_here)?;
+            let mut member = members.joined_by(node, port, address);
             member.tls = self.tls.clone();
             let (node, dir) = (member.name.clone(), self.data(dir(&member.name)));
             let place = Place::Cluster(member, dir);
             return Ok(Task::Serve(Serving { node, place, with_parent: self.with_parent }));
         }
+        // Reached at another address than where it listens, a node is known by its name alone.
+        let is_elsewhere = variable("CLUSTER_ADDRESS").is_some();
+        let port = port.filter(|_| !is_elsewhere);
         let (node, place) = match (is_alone, port) {
             (true, _) if self.memory => (alone, Place::Memory),
             (true, _) => {
                 let dir = self.data(dir(&alone));
                 (alone, Place::Disk(dir))
             }
-            (false, None) if node.is_none() => {
+            (false, None) if node.is_none() && are_here && !is_elsewhere => {
                 return Ok(Task::Three(Trio { members, dir: dir_of_all(), tls: self.tls }));
             }
             (false, port) => {
@@ -308,6 +315,23 @@ fn port() -> Result<Option<u16>, String> {
         })
     };
     variable("PORT").map(read).transpose()
+}
+
+/// Where the others reach a node that joins them: as `CLUSTER_ADDRESS` says, or the one address that
+/// `BIND` names, or this machine if they are all on it.
+fn reached_at(port: u16, are_here: bool) -> Result<String, String> {
+    if let Some(address) = variable("CLUSTER_ADDRESS") {
+        return Ok(address);
+    }
+    let bind = variable("BIND").and_then(|bind| bind.trim().parse::<IpAddr>().ok());
+    match bind.filter(|ip| !ip.is_unspecified()) {
+        Some(ip) => Ok(format!("http://{}", SocketAddr::new(ip, port))),
+        None if are_here => Ok(format!("http://localhost:{port}")),
+        None => Err(format!(
+            "CLUSTER_MEMBERS says where the others are: set CLUSTER_ADDRESS to where they reach this \
+             node, such as http://10.0.0.4:{port}"
+        )),
+    }
 }
 
 fn default_dir(node: &str) -> PathBuf {
