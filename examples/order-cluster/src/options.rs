@@ -36,6 +36,8 @@ Environment:
                   DATA_DIR/{node id}/admin-token
   BACKUP_DIR      where a node puts the backups that operators have made; without it there are none
   BACKUP_KEEP     how many of the newest are kept there [all]
+  ENGINE_VERSION_MAX
+                  the newest version of the engine's rules that it goes along with [all it knows]
   RUST_LOG        how much it logs [info,openraft=warn]";
 
 /// The order service.
@@ -363,6 +365,17 @@ mod tests {
         assert!(Options::try_parse_from(["order-cluster", "--port", "65534"]).is_err());
         assert!(Options::try_parse_from(["order-cluster", "verify", "data/node1"]).is_ok());
         assert!(Options::try_parse_from(["order-cluster", "--demo", "dump"]).is_err());
+    }
+
+    #[test]
+    fn help_names_the_variables_that_operators_are_told_of() {
+        let told = include_str!("../../../docs/operating.md");
+        let words = told.split(|char: char| !(char.is_ascii_uppercase() || char == '_'));
+        let variables: Vec<_> = words.filter(|word| word.trim_matches('_').contains('_')).collect();
+        assert!(variables.len() > 9, "{variables:?}");
+        for variable in variables {
+            assert!(VARIABLES.contains(variable), "{variable}");
+        }
     }
 
     #[test]
