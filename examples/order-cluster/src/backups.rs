@@ -30,11 +30,11 @@ struct Made {
     new_bytes: u64,
 }
 
-/// Has the node at `at`, whose own directory is `dir`, make a backup.
+/// Has the node at `at`, whose token is in or below `dir`, make a backup.
 pub(crate) async fn back_up(at: &str, dir: &Path) -> Result<ExitCode, Box<dyn Error>> {
     let mut client = Client::new(resolve(at).await?).patience(PATIENCE);
     let call = Call::post("/cluster/backup", &());
-    let call = call.header("authorization", format!("Bearer {}", token(dir)?));
+    let call = call.header("authorization", format!("Bearer {}", token(at, dir).await?));
     let answer = client.send(&call).await.map_err(|error| format!("{at}: {error}"))?;
     let made: Option<Made> = answer.json().filter(|_| answer.status == StatusCode::CREATED);
     let Some(made) = made else { return Err(refusal(&answer).into()) };

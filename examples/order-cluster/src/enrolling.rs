@@ -68,7 +68,7 @@ pub(crate) async fn admit(asked: Admitting, dir: &Path) -> Result<ExitCode, Box<
     let token = JoinToken::make(&pem).map_err(|error| format!("{}: {error}", ca.display()))?;
     let creation = CreateJoinToken { renews, ..token.creation(name, ttl) };
     let call = Call::post("/cluster/join-tokens", &creation)
-        .header("authorization", format!("Bearer {}", operators_token(dir)?));
+        .header("authorization", format!("Bearer {}", operators_token(&at, dir).await?));
     let answer = send(&at, &call).await?;
     if answer.status == StatusCode::NOT_FOUND {
         return Err(format!("{at} makes no tokens: it meets its peers by no certificates").into());
@@ -104,7 +104,8 @@ pub(crate) async fn enroll(enrolling: Enrolling) -> Result<ExitCode, Box<dyn Err
     writeln!(
         io::stdout(),
         "In {dir} is the certificate of {name}. Start it with\n\n  \
-         NODE_ID={name} PORT=… order-cluster --join --tls {dir}"
+         NODE_ID={name} PORT=… order-cluster --join --tls {dir}\n\n\
+         and, if the others are on other machines, with CLUSTER_MEMBERS, CLUSTER_ADDRESS and BIND"
     )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -22,11 +22,11 @@ pub(crate) struct Member {
     pub(crate) all: Members,
     pub(crate) name: String,
     pub(crate) port: u16,
+    /// Where the others reach it.
+    address: String,
     /// Where the files are by which it proves to the others that it is itself, and, if it lets new
     /// ones in, the key of the CA.
     pub(crate) tls: Option<PathBuf>,
-    /// It is none of those that found the cluster.
-    pub(crate) joins: bool,
 }
 
 impl Members {
@@ -66,8 +66,8 @@ impl Members {
             all: self.clone(),
             name: format!("node{}", number + 1),
             port: place.port,
+            address: place.url.clone(),
             tls: None,
-            joins: false,
         };
         self.0.iter().enumerate().map(member).collect()
     }
@@ -75,49 +75,57 @@ impl Members {
     /// The one that is meant by a name, or by a port, or by both.
     ///
     /// # Errors
-    /// When nobody is, or one by the name and another by the port.
+    /// When nobody is, or several are, or one by the name and another by the port.
     pub(crate) fn find(&self, name: Option<&str>, port: Option<u16>) -> Result<Member, String> {
-        let find = |is_it: &dyn Fn(&Member) -> bool| self.all().into_iter().find(is_it);
-        let by_name = name.map(|name| {
-            find(&|member| member.name == name).ok_or_else(|| {
+        let all = self.all();
+        let named = name.map(|name| {
+            all.iter().find(|member| member.name == name).ok_or_else(|| {
                 format!(
                     "NODE_ID is `{name}`, and the members are {}: set it to one of them, or run \
                      one process alone with --nodes 1",
-                    self.listed(|member| member.name)
+                    listed(&all, |member| member.name.clone())
                 )
             })
         });
-        let by_port = port.map(|port| {
-            find(&|member| member.port == port).ok_or_else(|| {
-                format!(
-                    "PORT is {port}, and the members are on ports {}: set it to one of them, move \
-                     all with --port, or run one process alone with --nodes 1",
-                    self.listed(|member| member.port.to_string())
-                )
-            })
-        });
-        match (by_name.transpose()?, by_port.transpose()?) {
-            (Some(named), Some(there)) if named != there => Err(format!(
-                "NODE_ID is `{}`, whose port is {}, and PORT is {}, which is that of {}: leave one \
-                 of them out, or set both to the same node",
-                named.name, named.port, there.port, there.name
+        let named = named.transpose()?;
+        let Some(port) = port else {
+            return named
+                .cloned()
+                .ok_or_else(|| "set NODE_ID to say which of the members this is".to_owned());
+        };
+        // On machines of their own they may all have the same.
+        let there: Vec<_> = all.iter().filter(|member| member.port == port).cloned().collect();
+        match (named, &there[..]) {
+            (_, []) => Err(format!(
+                "PORT is {port}, and the members are on ports {}: set it to one of them, move all \
+                 with --port, or run one process alone with --nodes 1",
+                listed(&all, |member| member.port.to_string())
             )),
-            (Some(member), _) | (None, Some(member)) => Ok(member),
-            (None, None) => Err("neither NODE_ID nor PORT says which node this is".to_owned()),
+            (Some(named), there) if there.contains(named) => Ok(named.clone()),
+            (None, [member]) => Ok(member.clone()),
+            (Some(named), [other, ..]) => Err(format!(
+                "NODE_ID is `{}`, whose port is {}, and PORT is {port}, which is that of {}: leave \
+                 one of them out, or set both to the same node",
+                named.name, named.port, other.name
+            )),
+            (None, there) => Err(format!(
+                "PORT is {port}, which is that of {}: set NODE_ID to one of them",
+                listed(there, |member| member.name.clone())
+            )),
         }
     }
 
-    /// One that comes to them later.
-    pub(crate) fn joined_by(&self, name: String, port: u16) -> Member {
-        Member { all: self.clone(), name, port, tls: None, joins: true }
+    /// One that comes to them later, and is reached at `address`.
+    pub(crate) fn joined_by(&self, name: String, port: u16, address: String) -> Member {
+        Member { all: self.clone(), name, port, address, tls: None }
     }
+}
 
-    /// `node1, node2 and node3`.
-    fn listed(&self, what: impl Fn(Member) -> String) -> String {
-        let mut listed: Vec<_> = self.all().into_iter().map(what).collect();
-        let last = listed.pop().unwrap_or_default();
-        if listed.is_empty() { last } else { format!("{} and {last}", listed.join(", ")) }
-    }
+/// `node1, node2 and node3`.
+fn listed(members: &[Member], what: impl Fn(&Member) -> String) -> String {
+    let mut listed: Vec<_> = members.iter().map(what).collect();
+    let last = listed.pop().unwrap_or_default();
+    if listed.is_empty() { last } else { format!("{} and {last}", listed.join(", ")) }
 }
 
 impl Member {
@@ -131,14 +139,11 @@ impl Member {
         let members = self.all.0.iter().map(|place| place.url.clone());
         let cluster = Cluster::new(CLUSTER, members)
             .name(&self.name)
+            .address(&self.address)
             .listen(([127, 0, 0, 1], self.port).into())
             .data_dir(dir)
             .election_timeout(Duration::from_millis(150))
             .heartbeat_interval(Duration::from_millis(50));
-        let cluster = match self.joins {
-            true => cluster.address(format!("http://localhost:{}", self.port)),
-            false => cluster,
-        };
         let cluster = match &self.tls {
             Some(dir) => cluster.tls(certificates::of(dir, &self.name)),
             None => cluster,
@@ -189,8 +194,14 @@ mod tests {
         let members = Members::at("http://10.0.0.1:5001, http://10.0.0.2:5002").expect("read");
         let second = members.find(None, Some(5002)).expect("it is one");
         assert_eq!((second.name.as_str(), members.first()), ("node2", 5001));
-        assert_eq!(members.0[1].url, "http://10.0.0.2:5002");
+        assert_eq!(second.address, "http://10.0.0.2:5002");
         let why = Members::at("http://10.0.0.1").expect_err("it has no port");
         assert!(why.contains("`http://10.0.0.1`"), "{why}");
+
+        let members = Members::at("http://10.0.0.1:5001,http://10.0.0.2:5001").expect("read");
+        let second = members.find(Some("node2"), Some(5001)).expect("it is one");
+        assert_eq!(second.address, "http://10.0.0.2:5001");
+        let why = members.find(None, Some(5001)).expect_err("both are on that port");
+        assert!(why.contains("node1 and node2") && why.contains("NODE_ID"), "{why}");
     }
 }

@@ -13,6 +13,8 @@ use order_cluster::client::{Answer, Call, Client};
 use order_cluster::fleet::Status;
 use serde::Deserialize;
 
+use crate::options::directory_of;
+
 /// The file in a node's directory that holds its token.
 pub(crate) const TOKEN_FILE: &str = "admin-token";
 
@@ -33,7 +35,7 @@ pub(crate) enum Asked {
 pub(crate) struct Operation {
     /// Where the node is: `http://localhost:5001`.
     pub(crate) at: String,
-    /// Its directory, where its token is if the environment has none.
+    /// Where its token is, if the environment has none: its directory, or the one above it.
     pub(crate) dir: PathBuf,
     pub(crate) asked: Asked,
 }
@@ -47,7 +49,7 @@ pub(crate) async fn operate(operation: Operation) -> Result<ExitCode, Box<dyn Er
         Asked::Lead { name } => Call::post(format!("/cluster/members/{name}/lead"), &()),
         Asked::Remove { name } => Call::delete(format!("/cluster/members/{name}")),
     };
-    let call = call.header("authorization", format!("Bearer {}", token(&dir)?));
+    let call = call.header("authorization", format!("Bearer {}", token(&at, &dir).await?));
     let answer = client.send(&call).await.map_err(|error| format!("{at}: {error}"))?;
     if answer.status != StatusCode::NO_CONTENT {
         return Err(refusal(&answer).into());
@@ -55,12 +57,17 @@ pub(crate) async fn operate(operation: Operation) -> Result<ExitCode, Box<dyn Er
     list(&at, &mut client).await
 }
 
-/// The token of the node in `dir`, unless the environment has one.
-pub(crate) fn token(dir: &Path) -> Result<String, String> {
+/// The token of the node at `at`, unless the environment has one. It is in `dir`, or below it in the
+/// directory that has the name of the node.
+pub(crate) async fn token(at: &str, dir: &Path) -> Result<String, String> {
     if let Ok(token) = std::env::var("ADMIN_TOKEN") {
         return Ok(token);
     }
-    let path = dir.join(TOKEN_FILE);
+    let mut path = dir.join(TOKEN_FILE);
+    if !path.exists() {
+        let node = status(at, &mut Client::new(resolve(at).await?)).await?.node_id;
+        path = directory_of(&node, dir).join(TOKEN_FILE);
+    }
     let token = std::fs::read_to_string(&path).map_err(|error| {
         format!(
             "{}: {error}\na node keeps its token there: run this on its machine with its DATA_DIR, \
@@ -82,10 +89,14 @@ pub(crate) async fn resolve(at: &str) -> Result<Vec<SocketAddr>, String> {
     if found.is_empty() { Err(format!("{at} has no address")) } else { Ok(found) }
 }
 
-async fn list(at: &str, client: &mut Client) -> Result<ExitCode, Box<dyn Error>> {
+async fn status(at: &str, client: &mut Client) -> Result<Status, String> {
     let answer = client.send(&Call::get("/cluster/status")).await;
     let answer = answer.map_err(|error| format!("{at}: {error}"))?;
-    let status: Status = answer.json().ok_or_else(|| refusal(&answer))?;
+    answer.json().ok_or_else(|| refusal(&answer))
+}
+
+async fn list(at: &str, client: &mut Client) -> Result<ExitCode, Box<dyn Error>> {
+    let status = status(at, client).await?;
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)

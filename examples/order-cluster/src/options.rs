@@ -1,4 +1,5 @@
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use catga::tools::Which;
@@ -21,7 +22,9 @@ Environment:
                   DATA_DIR/{node id}
   CLUSTER_MEMBERS where all members are, if not on ports in a row of this machine, separated by
                   commas: http://10.0.0.1:5001,http://10.0.0.2:5002,http://10.0.0.3:5003
-  CLUSTER_ADDRESS where this node is among them, if it listens elsewhere: then NODE_ID says which
+  CLUSTER_ADDRESS where they reach this node, if not at its place among them: then NODE_ID says
+                  which it is. A node that joins others on other machines needs it, unless BIND is
+                  one address
   CLUSTER_SECRET  what all nodes know and nobody else; it or TLS is needed if BIND lets others in
   CLUSTER_TLS_CA, CLUSTER_TLS_CERT, CLUSTER_TLS_KEY
                   PEM files, by which the node meets its peers over TLS
@@ -29,9 +32,12 @@ Environment:
                   the key of the CA, on nodes that let others in by a token
   JOIN_TOKEN      the token by which `enroll` gets a certificate
   ADMIN_TOKEN     what operators show to change the members; without it a node makes one, in
-                  DATA_DIR/admin-token
+                  DATA_DIR/admin-token, where `members`, `backup` and `token` look for it, or in
+                  DATA_DIR/{node id}/admin-token
   BACKUP_DIR      where a node puts the backups that operators have made; without it there are none
   BACKUP_KEEP     how many of the newest are kept there [all]
+  ENGINE_VERSION_MAX
+                  the newest version of the engine's rules that it goes along with [all it knows]
   RUST_LOG        how much it logs [info,openraft=warn]";
 
 /// The order service.
@@ -159,6 +165,9 @@ enum Tool {
     Enroll(Enrolling),
 }
 
+/// Where nodes have their directories if nothing is said.
+const DATA: &str = "data";
+
 /// How many nodes a cluster is founded with at most.
 const NODES_MAX: u16 = 5;
 
@@ -198,7 +207,7 @@ impl Options {
             Some(Tool::Dump { dir: given }) => {
                 return Ok(Task::Dump(given.unwrap_or_else(|| dir(&alone))));
             }
-            Some(Tool::Backup { at }) => return Ok(Task::BackUp { at, dir: dir(&alone) }),
+            Some(Tool::Backup { at }) => return Ok(Task::BackUp { at, dir: dir_of_all() }),
             Some(Tool::Backups { dir: given }) => {
                 let given = given.or_else(|| variable("BACKUP_DIR").map(PathBuf::from));
                 let why = "name the directory of the backups, or set BACKUP_DIR";
@@ -209,9 +218,9 @@ impl Options {
             }
             Some(Tool::Members { at, asked }) => {
                 let asked = asked.unwrap_or(Asked::List);
-                return Ok(Task::Operate(Operation { at, dir: dir(&alone), asked }));
+                return Ok(Task::Operate(Operation { at, dir: dir_of_all(), asked }));
             }
-            Some(Tool::Token { asked }) => return Ok(Task::Admit { asked, dir: dir(&alone) }),
+            Some(Tool::Token { asked }) => return Ok(Task::Admit { asked, dir: dir_of_all() }),
             Some(Tool::Enroll(enrolling)) => return Ok(Task::Enroll(enrolling)),
             Some(Tool::Certificates { dir, keep_ca_key }) => {
                 let nodes = Members::here(self.port, NODES_MAX).all();
@@ -234,34 +243,37 @@ impl Options {
             let (kills, orders) = (self.kills.into(), self.orders as usize);
             return Ok(Task::Demo(Demo { is_alone, dir: data_dir(), kills, orders }));
         }
-        let members = match variable("CLUSTER_MEMBERS") {
-            Some(members) if !is_alone => Members::at(&members)?,
-            _ => Members::here(self.port, count),
+        let given = variable("CLUSTER_MEMBERS").filter(|_| !is_alone);
+        let are_here = given.is_none();
+        let members = match given {
+            Some(members) => Members::at(&members)?,
+            None => Members::here(self.port, count),
         };
-        // Reached at another address than where it listens, a node is known by its name alone.
-        let is_elsewhere = variable("CLUSTER_ADDRESS").is_some();
-        let port = port()?.filter(|_| !is_elsewhere);
+        let port = port()?;
         if self.join {
             let (Some(node), Some(port)) = (node, port) else {
                 let why = "--join is for a node that is none of the first: give it a NODE_ID and a \
                            PORT of its own";
                 return Err(why.to_owned());
             };
-            let mut member = members.joined_by(node, port);
+            let address = reached_at(port, are_here)?;
+            let mut member = members.joined_by(node, port, address);
             member.tls = self.tls.clone();
             let (node, dir) = (member.name.clone(), self.data(dir(&member.name)));
             let place = Place::Cluster(member, dir);
             return Ok(Task::Serve(Serving { node, place, with_parent: self.with_parent }));
         }
+        // Reached at another address than where it listens, a node is known by its name alone.
+        let is_elsewhere = variable("CLUSTER_ADDRESS").is_some();
+        let port = port.filter(|_| !is_elsewhere);
         let (node, place) = match (is_alone, port) {
             (true, _) if self.memory => (alone, Place::Memory),
             (true, _) => {
                 let dir = self.data(dir(&alone));
                 (alone, Place::Disk(dir))
             }
-            (false, None) if node.is_none() => {
-                let dir = data_dir().unwrap_or_else(|| "data".into());
-                return Ok(Task::Three(Trio { members, dir, tls: self.tls }));
+            (false, None) if node.is_none() && are_here && !is_elsewhere => {
+                return Ok(Task::Three(Trio { members, dir: dir_of_all(), tls: self.tls }));
             }
             (false, port) => {
                 let mut member = members.find(node.as_deref(), port)?;
@@ -289,6 +301,11 @@ fn data_dir() -> Option<PathBuf> {
     std::env::var_os("DATA_DIR").map(PathBuf::from)
 }
 
+/// Where nodes have their directories.
+fn dir_of_all() -> PathBuf {
+    data_dir().unwrap_or_else(|| DATA.into())
+}
+
 /// What `PORT` says.
 fn port() -> Result<Option<u16>, String> {
     let read = |port: String| {
@@ -302,13 +319,35 @@ fn port() -> Result<Option<u16>, String> {
     variable("PORT").map(read).transpose()
 }
 
+/// Where the others reach a node that joins them: as `CLUSTER_ADDRESS` says, or the one address that
+/// `BIND` names, or this machine if they are all on it.
+fn reached_at(port: u16, are_here: bool) -> Result<String, String> {
+    if let Some(address) = variable("CLUSTER_ADDRESS") {
+        return Ok(address);
+    }
+    let bind = variable("BIND").and_then(|bind| bind.trim().parse::<IpAddr>().ok());
+    match bind.filter(|ip| !ip.is_unspecified()) {
+        Some(ip) => Ok(format!("http://{}", SocketAddr::new(ip, port))),
+        None if are_here => Ok(format!("http://localhost:{port}")),
+        None => Err(format!(
+            "CLUSTER_MEMBERS says where the others are: set CLUSTER_ADDRESS to where they reach this \
+             node, such as http://10.0.0.4:{port}"
+        )),
+    }
+}
+
 fn default_dir(node: &str) -> PathBuf {
+    directory_of(node, Path::new(DATA))
+}
+
+/// The directory of `node` below `dir`.
+pub(crate) fn directory_of(node: &str, dir: &Path) -> PathBuf {
     // A name with a separator, or of dots alone, would lead somewhere else.
     let mut name = node.replace(std::path::is_separator, "_");
     if name.chars().all(|char| char == '.') {
         name = name.replace('.', "_");
     }
-    PathBuf::from("data").join(name)
+    dir.join(name)
 }
 
 #[cfg(test)]
@@ -326,6 +365,17 @@ mod tests {
         assert!(Options::try_parse_from(["order-cluster", "--port", "65534"]).is_err());
         assert!(Options::try_parse_from(["order-cluster", "verify", "data/node1"]).is_ok());
         assert!(Options::try_parse_from(["order-cluster", "--demo", "dump"]).is_err());
+    }
+
+    #[test]
+    fn help_names_the_variables_that_operators_are_told_of() {
+        let told = include_str!("../../../docs/operating.md");
+        let words = told.split(|char: char| !(char.is_ascii_uppercase() || char == '_'));
+        let variables: Vec<_> = words.filter(|word| word.trim_matches('_').contains('_')).collect();
+        assert!(variables.len() > 9, "{variables:?}");
+        for variable in variables {
+            assert!(VARIABLES.contains(variable), "{variable}");
+        }
     }
 
     #[test]

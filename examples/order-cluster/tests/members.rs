@@ -2,6 +2,7 @@
 
 mod operator;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -119,6 +120,64 @@ async fn a_cluster_grows_by_the_command_line_and_shrinks() {
     assert_eq!(shown["orders"].as_array().map(Vec::len), Some(3), "{shown}");
 }
 
+/// As on machines of their own: each has an address, and all have the same port.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_joins_from_another_machine_than_the_others() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let port = free_port(1);
+    let all: Vec<SocketAddr> = (1..=3).map(|machine| ([127, 0, 0, machine], port).into()).collect();
+    let options = ServerOptions::cluster(PROGRAM, dir.path()).into_iter().zip(&all);
+    let servers =
+        options.map(|(options, at)| Server::member(options.host(at.ip()), port, all.clone()));
+    let mut servers = Servers::of(servers.collect());
+    servers.spawn().expect("they start");
+    servers.until_ready().await.expect("they are one cluster");
+
+    // One says where it is reached, and the other listens at that address alone.
+    let mut joined = Vec::new();
+    for (name, machine, says_where) in [("node4", 4, true), ("node5", 5, false)] {
+        let host = [127, 0, 0, machine];
+        let options = ServerOptions::new(PROGRAM, dir.path().join(name)).node(name).joins();
+        let options = match says_where {
+            true => options.variable("CLUSTER_ADDRESS", format!("http://127.0.0.{machine}:{port}")),
+            false => options,
+        };
+        let mut server = Server::member(options.host(host), port, all.clone());
+        server.spawn().expect("it starts");
+        server.until_ready().await.expect("it joins");
+        let said = members(&servers.all()[0], &["promote", name]).expect("it gets a vote");
+        assert!(said.contains(&format!("http://127.0.0.{machine}:{port}")), "{said}");
+        joined.push(server);
+    }
+    order(&joined[0], "a-1").await;
+    wait_until(&joined[1], "five vote", |status| voters(status) == 5).await;
+
+    let elsewhere = all.iter().map(|at| format!("http://{at}")).collect::<Vec<_>>().join(",");
+    let data = dir.path().join("node6");
+    let variables = [
+        ("NODE_ID", "node6"),
+        ("PORT", "5006"),
+        ("BIND", "0.0.0.0"),
+        ("CLUSTER_MEMBERS", &elsewhere),
+        ("DATA_DIR", data.to_str().expect("a text")),
+    ];
+    let why = run(&["--join"], &variables).expect_err("nobody would reach it");
+    assert!(why.contains("set CLUSTER_ADDRESS"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_node_of_this_machine_is_asked_with_its_own_token() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let servers =
+        Servers::start(ServerOptions::cluster(PROGRAM, dir.path())).await.expect("it starts");
+    let above = dir.path().to_str().expect("a text");
+    for server in servers.all() {
+        let (at, name) = (format!("http://{}", server.address()), &*server.options().node);
+        let words = ["members", "--at", &at, "lead", name];
+        run(&words, &[("DATA_DIR", above)]).expect("it leads");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_done_is_said_with_what_to_do() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -138,6 +197,6 @@ async fn what_cannot_be_done_is_said_with_what_to_do() {
     let why = said(&["remove", "node3"], &two.options().dir);
     assert!(why.contains("not the token of this node"), "{why}");
     let why = said(&["promote", "node3"], &dir.path().join("none"));
-    assert!(why.contains("admin-token") && why.contains("ADMIN_TOKEN"), "{why}");
+    assert!(why.contains("none/node1/admin-token") && why.contains("ADMIN_TOKEN"), "{why}");
     wait_until(one, "all are there", |status| voters(status) == 3).await;
 }

@@ -282,6 +282,7 @@ fn who_is_no_member_is_told_what_to_set() {
         (&[("PORT", "5004")], &["PORT", "5004", "5001, 5002 and 5003", "--port"]),
         (&[("NODE_ID", "node1"), ("PORT", "5002")], &["NODE_ID", "`node1`", "PORT", "node2"]),
         (&[("CLUSTER_MEMBERS", "http://here")], &["CLUSTER_MEMBERS", "`http://here`", "a port"]),
+        (&[("CLUSTER_MEMBERS", "http://10.0.0.1:65535,http://10.0.0.2:65535")], &["set NODE_ID"]),
         (&[("NODE_ID", "node1"), ("BIND", "here")], &["BIND", "`here`", "an IP address"]),
         (&[("NODE_ID", "node1"), ("BIND", "0.0.0.0")], &["CLUSTER_SECRET"]),
         (&[("NODE_ID", "node1"), ("CLUSTER_SECRET", "short")], &["secret", "16 bytes"]),

@@ -1,7 +1,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -120,7 +120,10 @@ impl Server {
                 command.args(["--nodes", &count.to_string(), "--port", &first.to_string()])
             }
         };
-        if let Some(all) = self.cluster.as_ref().filter(|_| !options.host.is_loopback()) {
+        let is_here = |host: IpAddr| host == Ipv4Addr::LOCALHOST;
+        if let Some(all) = &self.cluster
+            && !all.iter().map(SocketAddr::ip).chain([options.host]).all(is_here)
+        {
             let members: Vec<_> = all.iter().map(|member| format!("http://{member}")).collect();
             command.env("CLUSTER_MEMBERS", members.join(","));
             command.env("BIND", options.host.to_string());

@@ -7,10 +7,13 @@ use order_cluster::fleet::Server;
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_order-cluster");
 
 /// What the environment of the tests might say to it.
-const NOT_TAKEN_OVER: [&str; 8] = [
+const NOT_TAKEN_OVER: [&str; 11] = [
     "ADMIN_TOKEN",
     "BACKUP_DIR",
     "BACKUP_KEEP",
+    "BIND",
+    "CLUSTER_ADDRESS",
+    "CLUSTER_MEMBERS",
     "CLUSTER_TLS_CA",
     "DATA_DIR",
     "JOIN_TOKEN",
