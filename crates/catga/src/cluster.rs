@@ -158,8 +158,8 @@ impl Cluster {
         self
     }
 
-    /// How long a start waits for the first members of a cluster that has not begun, and for one
-    /// that it joins (5 minutes). Then it fails, and says who is missing.
+    /// How long a start waits for the first members of a cluster that has not begun, and for the next
+    /// sign of life from one that it joins (5 minutes). Then it fails, and says who is missing.
     #[must_use]
     pub fn founding_wait(mut self, wait: Duration) -> Self {
         self.founding_wait = wait;
