@@ -79,18 +79,18 @@ impl Schedule<'_> {
     }
 
     fn note(&self, nemesis: Nemesis, begun: u64, told: &Told) -> Result<()> {
-        let (state, what) = match told {
-            Told::Installed(what) => ("installed", what),
-            Told::Skipped(why) => ("skipped", why),
+        let (kind, state, what) = match told {
+            Told::Installed(what) => (nemesis, "installed", what),
+            Told::Instead(other, what) => (*other, "installed", what),
+            Told::Skipped(why) => (nemesis, "skipped", why),
         };
         let mut happened = self.happened.lock().unwrap_or_else(PoisonError::into_inner);
         match told {
-            Told::Installed(_) => *happened.installed.entry(nemesis).or_default() += 1,
-            Told::Skipped(why) => drop(happened.skipped.insert(nemesis, why.clone())),
+            Told::Skipped(why) => drop(happened.skipped.insert(kind, why.clone())),
+            _ => *happened.installed.entry(kind).or_default() += 1,
         }
         let line = json!({
-            "nemesis": nemesis.name(), "state": state, "what": what,
-            "from": begun, "to": self.recorder.now(),
+            "nemesis": kind.name(), "state": state, "what": what, "from": begun, "to": self.recorder.now(),
         });
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(file, "{line}").context("write down a fault")
