@@ -1,7 +1,7 @@
 //! When the faults are over: the cluster serves again, everything is read back, and all nodes have
 //! the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,6 +16,8 @@ use order_cluster::trial::agree;
 use crate::cluster::Cluster;
 use crate::witnessed::{call, sent};
 
+/// How soon after the last fault a command must be acknowledged (I14).
+const RECOVERS: Duration = Duration::from_secs(15);
 /// How long healed nodes may take until each is ready (I14).
 const READY: Duration = Duration::from_secs(60);
 /// How long they may take then until each has acknowledged a command.
@@ -58,6 +60,30 @@ pub(crate) async fn serves(
         }
     }
     Ok(Ok(since.elapsed()))
+}
+
+/// How long it took from `since` on until a command was acknowledged that had not been before; none if
+/// none ever was.
+pub(crate) fn recovery(history: &History, since: u64) -> Option<Duration> {
+    let commands = history.operations().filter(|it| it.is_command());
+    let (before, after): (Vec<_>, Vec<_>) = commands
+        .filter(|it| matches!(it.outcome, Outcome::Ok(_)))
+        .partition(|it| it.returned < since);
+    let known: HashSet<_> = before.iter().filter_map(|it| it.key.as_deref()).collect();
+    let is_new = |it: &&Operation| it.key.as_deref().is_none_or(|key| !known.contains(key));
+    let first = after.into_iter().filter(is_new).map(|it| it.returned).min();
+    first.map(|first| Duration::from_nanos(first - since))
+}
+
+/// What is wrong with a recovery that took so long, if anything is.
+pub(crate) fn too_late(recovery: Option<Duration>) -> Option<String> {
+    match recovery {
+        Some(took) if took <= RECOVERS => None,
+        Some(took) => {
+            Some(format!("a command was acknowledged only {took:?} after the last fault"))
+        }
+        None => Some("no command was acknowledged after the last fault".to_owned()),
+    }
 }
 
 /// Has every node list the orders of every customer. What does not answer.
@@ -154,4 +180,62 @@ pub(crate) async fn close(
         bail!("there are no nodes");
     }
     Ok(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use catga_check::{Refusal, Reply, Shown, Status};
+
+    use super::*;
+
+    fn create(number: u64, key: &str, returned: u64, outcome: Outcome) -> Operation {
+        Operation {
+            number,
+            client: 1,
+            node: 1,
+            invoked: 0,
+            returned,
+            order: "p".to_owned(),
+            action: Action::Create { customer: "c".to_owned(), quantity: 1 },
+            key: Some(key.to_owned()),
+            attempt: 1,
+            outcome,
+            position: None,
+            visible: true,
+        }
+    }
+
+    #[test]
+    fn a_cluster_has_recovered_once_it_acknowledges_something_new() {
+        let done = || {
+            Outcome::Ok(Reply::Order(Shown {
+                order_id: "1".to_owned(),
+                status: Status::Created,
+                product_id: "p".to_owned(),
+                quantity: 1,
+                customer_id: "c".to_owned(),
+                created_at: String::new(),
+            }))
+        };
+        let refused = Refusal { code: Refusal::CANCELLED.to_owned(), detail: String::new() };
+        let mut history: History = [
+            create(1, "old", 90, done()),
+            create(2, "old", 110, done()),
+            create(3, "refused", 120, Outcome::Refused(refused)),
+            create(4, "unknown", 130, Outcome::Unknown),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(recovery(&history, 100), None);
+        history.push(create(5, "new", 160, done()));
+        history.push(create(6, "newer", 150, done()));
+        assert_eq!(recovery(&history, 100), Some(Duration::from_nanos(50)));
+    }
+
+    #[test]
+    fn a_cluster_that_recovers_late_or_never_is_accused() {
+        assert_eq!(too_late(Some(RECOVERS)), None);
+        assert!(too_late(Some(RECOVERS + Duration::from_millis(1))).is_some());
+        assert!(too_late(None).is_some());
+    }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) disk: Option<Disk>,
     /// Its disk has no room.
     pub(crate) is_full: bool,
+    /// It was given an empty directory, and has had no vote since.
+    pub(crate) is_new: bool,
     /// When it last ended by itself.
     ended: Option<Instant>,
 }
@@ -77,9 +79,18 @@ impl Cluster {
         let mut servers = Servers::new(options.collect(), first);
         servers.spawn()?;
         servers.until_ready().await.context("start the cluster")?;
-        let site = |(server, disk)| Mutex::new(Site { server, disk, is_full: false, ended: None });
+        let site = |(server, disk)| Mutex::new(Site::new(server, disk));
         let sites = servers.into_all().into_iter().zip(disks).map(site).collect();
         Ok(Self { sites, addresses, wires, no_disks, accused: Lock::default() })
+    }
+
+    /// Those that were not started, with others that answer in their place.
+    #[cfg(test)]
+    pub(crate) fn of(servers: Vec<Server>, addresses: Vec<SocketAddr>) -> Self {
+        let proxies = Proxies::start(&[]).expect("there are none");
+        let wires = Wires::Proxies(proxies, String::new());
+        let sites = servers.into_iter().map(|server| Mutex::new(Site::new(server, None))).collect();
+        Self { sites, addresses, wires, no_disks: None, accused: Lock::default() }
     }
 
     /// Where they listen.
@@ -133,6 +144,11 @@ impl Cluster {
         leader
     }
 
+    /// What a node says of itself and the others, if it says so at once.
+    pub(crate) async fn status(&self, number: usize) -> Option<Status> {
+        Status::of(self.addresses[number]).await
+    }
+
     /// Notes what a node did that it never should.
     pub(crate) fn accuse(&self, what: String) {
         self.accused.lock().unwrap_or_else(PoisonError::into_inner).push(what);
@@ -177,6 +193,8 @@ impl Cluster {
     /// When it is the machine's fault.
     pub(crate) fn blame(&self, site: &mut Site, why: ServerError) -> Result<()> {
         match &why {
+            // Without room nobody has promised to begin; where there is some, it is started again.
+            ServerError::Ended { said, .. } if site.is_new && could_not_begin(said) => {}
             ServerError::Ended { .. } | ServerError::TooLate { .. } => self.accuse(why.to_string()),
             _ => return Err(why.into()),
         }
@@ -243,6 +261,10 @@ impl Cluster {
 }
 
 impl Site {
+    fn new(server: Server, disk: Option<Disk>) -> Self {
+        Self { server, disk, is_full: false, is_new: false, ended: None }
+    }
+
     /// Leaves so little room on its disk. False if it has none of its own.
     pub(crate) fn fill(&mut self, left: u64) -> Result<bool> {
         let Some(disk) = &self.disk else { return Ok(false) };
@@ -258,6 +280,12 @@ impl Site {
     }
 }
 
+/// True if a node that said this could not start since it had no room.
+fn could_not_begin(said: &str) -> bool {
+    let line = said.lines().find(|line| line.contains("the node cannot start"));
+    line.is_some_and(|line| line.contains("storage-full"))
+}
+
 /// A disk for each node, or why there are none.
 fn disks(plan: &Plan) -> (Vec<Option<Disk>>, Option<String>) {
     let names = (1..=plan.nodes).map(|number| plan.dir.join(format!("node{number}")));
@@ -270,4 +298,31 @@ fn disks(plan: &Plan) -> (Vec<Option<Disk>>, Option<String>) {
 
 fn disk(at: &Path) -> Result<Disk, String> {
     Disk::create(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    #[test]
+    fn who_has_nothing_yet_may_end_for_want_of_room_and_nobody_else_may() {
+        let full = "WARN no room\nerror: the node cannot start: storage-full: no room\n";
+        let torn = "error: the node cannot start: unreadable: a frame\n";
+        let later = "error: storage-full: no room\n";
+        for (is_new, said, accused) in
+            [(true, full, 0), (false, full, 1), (true, torn, 1), (true, later, 1)]
+        {
+            let cluster = Cluster::of(Vec::new(), Vec::new());
+            let mut site = Site::new(Server::alone(ServerOptions::new("none", "none"), 1), None);
+            site.is_new = is_new;
+            let (node, status) = ("node1".to_owned(), ExitStatus::from_raw(256));
+            let (said, log) = (said.to_owned(), "node1.log".into());
+            let why = ServerError::Ended { node, status, said, log };
+            cluster.blame(&mut site, why).expect("noted");
+            assert_eq!(cluster.accused().len(), accused, "{:?}", cluster.accused());
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use catga_check::{Case, Outcome, Verdict, Wrong};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::nemesis::Nemesis;
 use crate::schedule::Happened;
@@ -69,10 +70,20 @@ pub struct Counts {
     pub replaced_members: u64,
     /// Terms that had begun when all was over: each was an election.
     pub terms: u64,
+    /// The longest time in one run from the end of the last fault until a command was acknowledged.
+    pub longest_recovery_ms: u64,
+    /// The longest time without an acknowledgement while there were faults.
+    pub longest_silence_ms: u64,
     /// Acknowledged commands that are not there.
     pub lost: u64,
     /// Commands that had two effects.
     pub doubled: u64,
+    /// Reads that showed less than they must.
+    pub stale: u64,
+    /// Answers that no order of the operations explains.
+    pub not_linearizable: u64,
+    /// Answers to something else than what was asked, and others than were given before.
+    pub wrong_replies: u64,
     /// All findings.
     pub violations: u64,
     /// Checkers that could not decide.
@@ -127,13 +138,16 @@ impl Counts {
 
     fn judge(&mut self, verdicts: &[(&str, Verdict)]) {
         // Several checkers notice it, and for each node: what is lost is lost once.
-        let wrong = |kind: Wrong| {
+        let wrong = |kinds: &[Wrong]| {
             let findings = verdicts.iter().flat_map(|(_, verdict)| verdict.findings());
-            let findings = findings.filter(|it| it.wrong == kind);
+            let findings = findings.filter(|it| kinds.contains(&it.wrong));
             findings.map(|it| it.operations.first()).collect::<BTreeSet<_>>().len() as u64
         };
-        self.lost = wrong(Wrong::Lost);
-        self.doubled = wrong(Wrong::Doubled);
+        self.lost = wrong(&[Wrong::Lost]);
+        self.doubled = wrong(&[Wrong::Doubled]);
+        self.stale = wrong(&[Wrong::Stale]);
+        self.not_linearizable = wrong(&[Wrong::NotLinearizable, Wrong::WrongState]);
+        self.wrong_replies = wrong(&[Wrong::WrongReply, Wrong::TwoAnswers]);
         for (_, verdict) in verdicts {
             let findings = verdict.findings();
             self.violations += findings.len() as u64;
@@ -176,7 +190,10 @@ impl AddAssign for Counts {
         let numbers = |counts: &Self| serde_json::to_value(counts).unwrap_or_default();
         let (mut sum, more) = (numbers(self), numbers(&other));
         for (name, count) in sum.as_object_mut().into_iter().flatten() {
-            let both = count.as_u64().unwrap_or_default() + more[name].as_u64().unwrap_or_default();
+            let number = |count: &Value| count.as_u64().unwrap_or_default();
+            let (one, other) = (number(count), number(&more[name]));
+            // Of the longest there is no sum.
+            let both = if name.starts_with("longest") { one.max(other) } else { one + other };
             *count = both.into();
         }
         *self = serde_json::from_value(sum).expect("it has the same fields");
@@ -185,6 +202,8 @@ impl AddAssign for Counts {
 
 #[cfg(test)]
 mod tests {
+    use catga_check::Finding;
+
     use super::*;
 
     #[test]
@@ -210,5 +229,54 @@ mod tests {
         );
         fs::write(&path, "nothing").expect("written");
         assert!(counts.add_to(&path).is_err());
+    }
+
+    #[test]
+    fn of_the_longest_there_is_no_sum() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("counts.json");
+        fs::write(&path, r#"{"runs": 12, "pauses": 107}"#).expect("written before there were more");
+        for longest_recovery_ms in [700, 300] {
+            let counts = Counts { runs: 1, longest_recovery_ms, ..Counts::default() };
+            counts.add_to(&path).expect("added");
+        }
+        let text = fs::read_to_string(&path).expect("read");
+        let sum: Counts = serde_json::from_str(&text).expect("counts");
+        let expected =
+            Counts { runs: 14, pauses: 107, longest_recovery_ms: 700, ..Counts::default() };
+        assert_eq!(sum, expected);
+    }
+
+    #[test]
+    fn each_kind_of_finding_has_its_count() {
+        let finding =
+            |wrong, operation| Finding { wrong, what: String::new(), operations: vec![operation] };
+        let verdicts = [
+            ("one", Verdict::Violated(vec![finding(Wrong::Lost, 1), finding(Wrong::Stale, 2)])),
+            ("two", Verdict::Violated(vec![finding(Wrong::Lost, 1), finding(Wrong::Lost, 3)])),
+            (
+                "three",
+                Verdict::Violated(vec![
+                    finding(Wrong::WrongReply, 4),
+                    finding(Wrong::TwoAnswers, 5),
+                    finding(Wrong::NotLinearizable, 6),
+                    finding(Wrong::Doubled, 7),
+                ]),
+            ),
+            ("four", Verdict::Undecided(String::new())),
+        ];
+        let mut counts = Counts::default();
+        counts.judge(&verdicts);
+        let expected = Counts {
+            lost: 2,
+            doubled: 1,
+            stale: 1,
+            not_linearizable: 1,
+            wrong_replies: 2,
+            violations: 8,
+            undecided: 1,
+            ..Counts::default()
+        };
+        assert_eq!(counts, expected);
     }
 }

@@ -21,6 +21,8 @@ mod proxies;
 mod report;
 mod run;
 mod schedule;
+#[cfg(test)]
+mod stand_in;
 mod wires;
 mod witnessed;
 

@@ -37,6 +37,9 @@ struct Options {
     /// Where runs go, each into a directory of its own, and the counts of all
     #[arg(long, default_value = "target/chaos")]
     dir: PathBuf,
+    /// Adds what the run went through to the counts in this file
+    #[arg(long, value_name = "FILE")]
+    counts: Option<PathBuf>,
     /// The program that a node is [default: `order-cluster` beside this one]
     #[arg(long)]
     program: Option<PathBuf>,
@@ -101,7 +104,8 @@ async fn perform(options: &Options) -> Result<ExitCode> {
     println!("{report}");
     std::fs::write(plan.dir.join("report.txt"), report.to_string()).context("write the report")?;
     if !plan.lie {
-        report.counts.add_to(&dir.join("counts.json"))?;
+        let counts = [Some(dir.join("counts.json")), options.counts.clone()];
+        counts.iter().flatten().try_for_each(|path| report.counts.add_to(path))?;
     }
     Ok(judge(&report, &plan, options))
 }

@@ -11,12 +11,13 @@ mod replace;
 mod rolling;
 mod stop;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use fastrand::Rng;
+use tokio::sync::MutexGuard;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Site};
 
 /// A kind of fault. What is drawn for one, such as for how long it lasts, comes from the dice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +71,8 @@ pub(crate) enum Nemesis {
 pub(crate) enum Told {
     /// It happened, to whom and how.
     Installed(String),
+    /// Another kind happened: whoever was to lead did not, or whoever was not to did.
+    Instead(Nemesis, String),
     /// It cannot happen here, and why.
     Skipped(String),
 }
@@ -173,6 +176,19 @@ enum Whom {
     All,
 }
 
+/// Those who are struck, and nobody else does anything to them.
+struct Held<'a> {
+    numbers: Vec<usize>,
+    sites: Vec<MutexGuard<'a, Site>>,
+    /// The first of them said just now that it leads.
+    leads: bool,
+}
+
+/// How long it is looked for somebody who leads: longer than an election takes.
+const LEADER_WAIT: Duration = Duration::from_secs(3);
+/// How soon it is looked again.
+const LOOK: Duration = Duration::from_millis(50);
+
 impl Whom {
     /// Those, in order; if nobody leads, anybody is the leader.
     async fn choose(self, cluster: &Cluster, dice: &mut Rng) -> Vec<usize> {
@@ -196,6 +212,23 @@ impl Whom {
             }
         }
     }
+
+    /// Chooses them, and waits until nobody else does anything to them.
+    async fn hold<'a>(self, cluster: &'a Cluster, dice: &mut Rng) -> Held<'a> {
+        let since = Instant::now();
+        let mut numbers = self.choose(cluster, dice).await;
+        loop {
+            let sites = cluster.hold_all(&numbers).await;
+            let leads = cluster.status(numbers[0]).await.is_some_and(|status| status.is_leader);
+            // Whoever led may lead no more by the time that it is held.
+            if self != Self::Leader || leads || since.elapsed() > LEADER_WAIT {
+                return Held { numbers, sites, leads };
+            }
+            drop(sites);
+            tokio::time::sleep(LOOK).await;
+            numbers = vec![leader_or(cluster, numbers[0]).await];
+        }
+    }
 }
 
 async fn leader_or(cluster: &Cluster, drawn: usize) -> usize {
@@ -211,4 +244,104 @@ fn drawn(dice: &mut Rng, from: u64, to: u64) -> Duration {
 fn names(numbers: &[usize]) -> String {
     let names: Vec<_> = numbers.iter().map(|number| format!("node{}", number + 1)).collect();
     names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use hyper::StatusCode;
+    use order_cluster::fleet::{Server, ServerOptions};
+
+    use super::*;
+    use crate::stand_in::{stand_in, status};
+
+    /// Nodes of which one leads, or none: processes that end at once, and others that answer.
+    struct Trial {
+        cluster: Cluster,
+        leader: Arc<AtomicUsize>,
+        asked: Arc<AtomicUsize>,
+        _dir: tempfile::TempDir,
+    }
+
+    /// By these dice no fault lasts long.
+    const SHORT: u64 = 69;
+    const NOBODY: usize = usize::MAX;
+    const WHOEVER_IS_ASKED: usize = usize::MAX - 1;
+
+    impl Trial {
+        async fn led_by(leader: usize) -> Self {
+            let dir = tempfile::tempdir().expect("a directory");
+            let (leader, asked) =
+                (Arc::new(AtomicUsize::new(leader)), Arc::new(AtomicUsize::new(0)));
+            let (mut servers, mut addresses) = (Vec::new(), Vec::new());
+            for (number, name) in ["node1", "node2", "node3"].into_iter().enumerate() {
+                let (led_by, times) = (Arc::clone(&leader), Arc::clone(&asked));
+                let answer = move || {
+                    let leads = [number, WHOEVER_IS_ASKED].contains(&led_by.load(Ordering::SeqCst));
+                    times.fetch_add(1, Ordering::SeqCst);
+                    (StatusCode::OK, status(name, leads, 1, &[]).to_string())
+                };
+                addresses.push(stand_in(answer).await);
+                servers.push(Server::alone(ServerOptions::new("true", dir.path().join(name)), 1));
+            }
+            Self { cluster: Cluster::of(servers, addresses), leader, asked, _dir: dir }
+        }
+
+        /// By what they have said until then somebody is chosen.
+        async fn until_all_were_asked(&self) {
+            while self.asked.load(Ordering::SeqCst) < self.cluster.len() {
+                tokio::task::yield_now().await;
+            }
+        }
+
+        async fn strike(&self, nemesis: Nemesis) -> Told {
+            nemesis.strike(&self.cluster, &mut Rng::with_seed(SHORT)).await.expect("it can be done")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_leader_is_struck_only_if_it_leads() {
+        let led = Trial::led_by(1).await;
+        let is_second =
+            |told: &Told| matches!(told, Told::Installed(what) if what.contains("node2"));
+        let told = led.strike(Nemesis::KillLeader).await;
+        assert!(is_second(&told), "{told:?}");
+        let told = led.strike(Nemesis::PauseLeader).await;
+        assert!(is_second(&told), "{told:?}");
+        let by_nobody = Trial::led_by(NOBODY).await;
+        let (killed, paused) = tokio::join!(
+            by_nobody.strike(Nemesis::KillLeader),
+            by_nobody.strike(Nemesis::PauseLeader),
+        );
+        assert!(matches!(killed, Told::Instead(Nemesis::KillFollower, _)), "{killed:?}");
+        assert!(matches!(paused, Told::Instead(Nemesis::PauseAny, _)), "{paused:?}");
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_leads_no_more_when_it_is_its_turn_is_spared() {
+        let trial = Trial::led_by(0).await;
+        let others_hold_it = trial.cluster.hold(0).await;
+        let another_leads = async {
+            trial.until_all_were_asked().await;
+            trial.leader.store(2, Ordering::SeqCst);
+            drop(others_hold_it);
+        };
+        let (told, ()) = tokio::join!(trial.strike(Nemesis::KillLeader), another_leads);
+        assert!(matches!(&told, Told::Installed(what) if what.contains("node3")), "{told:?}");
+    }
+
+    #[tokio::test]
+    async fn a_follower_that_leads_when_it_is_its_turn_is_a_leader() {
+        let trial = Trial::led_by(NOBODY).await;
+        let others_hold_them = trial.cluster.hold_all(&[0, 1, 2]).await;
+        let another_leads = async {
+            trial.until_all_were_asked().await;
+            trial.leader.store(WHOEVER_IS_ASKED, Ordering::SeqCst);
+            drop(others_hold_them);
+        };
+        let (told, ()) = tokio::join!(trial.strike(Nemesis::KillFollower), another_leads);
+        assert!(matches!(told, Told::Instead(Nemesis::KillLeader, _)), "{told:?}");
+    }
 }

@@ -18,9 +18,7 @@ pub struct Report {
     /// What it went through.
     pub counts: Counts,
     /// How long it took after the last fault until every node had acknowledged an order.
-    pub recovery: Option<Duration>,
-    /// The longest time in which nobody heard of an acknowledgement.
-    pub longest_silence: Duration,
+    pub served: Option<Duration>,
     /// What was between and beneath the nodes.
     pub machine: [String; 2],
     pub(crate) happened: Happened,
@@ -61,9 +59,8 @@ impl fmt::Display for Report {
         for (name, count) in self.counts.rows() {
             writeln!(f, "{name:>24} {count}")?;
         }
-        let recovery = self.recovery.map_or("never".to_owned(), |took| format!("{took:?}"));
-        writeln!(f, "{:>24} {recovery}", "served again after")?;
-        writeln!(f, "{:>24} {:?}", "longest silence", self.longest_silence)?;
+        let served = self.served.map_or("never".to_owned(), |took| format!("{took:?}"));
+        writeln!(f, "{:>24} {served}", "each node served after")?;
         for (name, why) in self.skipped() {
             writeln!(f, "{name:>24} skipped: {why}")?;
         }

@@ -33,12 +33,12 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let cluster = Cluster::start(plan).await?;
     let (happened, served) = disturb(plan, &cluster, &recorder, &mut dice).await?;
     let mut accused = cluster.accused();
-    let recovery = served.map_err(|why| accused.push(why)).ok();
+    let served = served.map_err(|why| accused.push(why)).ok();
     let terms = cluster.leader().await.map_or(0, |(_, term)| term);
     let machine = cluster.described();
     let addresses = cluster.addresses().to_vec();
     let (mut servers, disks, _wires) = cluster.into_parts();
-    if recovery.is_some() {
+    if served.is_some() {
         let seen = History::read(&fs::read_to_string(&history)?)?;
         accused.extend(aftermath::read_back(&addresses, &recorder, &seen).await?);
     }
@@ -49,12 +49,15 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     }
     let case = Case::read(std::slice::from_ref(&plan.dir))?;
     let verdicts = case.judge();
+    let recovery = happened.ended.map(|at| aftermath::recovery(&case.history, at));
+    accused.extend(recovery.and_then(aftermath::too_late));
     let mut counts = Counts::of(&case, &verdicts, &happened);
     counts.last(plan.faults.as_secs(), plan.nodes);
     counts.terms = terms;
     counts.violations += accused.len() as u64;
-    let longest_silence = longest_silence(&case.history, plan.faults);
-    let report = Report { verdicts, accused, counts, recovery, longest_silence, machine, happened };
+    counts.longest_silence_ms = in_ms(longest_silence(&case.history, plan.faults));
+    counts.longest_recovery_ms = in_ms(recovery.flatten().unwrap_or_default());
+    let report = Report { verdicts, accused, counts, served, machine, happened };
     if report.is_good() {
         // The journals are beside them; of a run that failed the disks are kept as well.
         disks.into_iter().flatten().for_each(disk::Disk::discard);
@@ -98,4 +101,8 @@ fn longest_silence(history: &History, faults: Duration) -> Duration {
     times.sort_unstable();
     let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
     Duration::from_nanos(longest.unwrap_or_default())
+}
+
+fn in_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -18,6 +18,8 @@ use crate::nemesis::{LANES, Lane, Nemesis, Told};
 pub(crate) struct Happened {
     pub(crate) installed: BTreeMap<Nemesis, u64>,
     pub(crate) skipped: BTreeMap<Nemesis, String>,
+    /// When the last one was over, by the time of the history.
+    pub(crate) ended: Option<u64>,
 }
 
 /// Does faults until the time is over: those of one lane one after the other, of several at the same
@@ -79,18 +81,22 @@ impl Schedule<'_> {
     }
 
     fn note(&self, nemesis: Nemesis, begun: u64, told: &Told) -> Result<()> {
-        let (state, what) = match told {
-            Told::Installed(what) => ("installed", what),
-            Told::Skipped(why) => ("skipped", why),
+        let (kind, state, what) = match told {
+            Told::Installed(what) => (nemesis, "installed", what),
+            Told::Instead(other, what) => (*other, "installed", what),
+            Told::Skipped(why) => (nemesis, "skipped", why),
         };
+        let ended = self.recorder.now();
         let mut happened = self.happened.lock().unwrap_or_else(PoisonError::into_inner);
         match told {
-            Told::Installed(_) => *happened.installed.entry(nemesis).or_default() += 1,
-            Told::Skipped(why) => drop(happened.skipped.insert(nemesis, why.clone())),
+            Told::Skipped(why) => drop(happened.skipped.insert(kind, why.clone())),
+            _ => {
+                *happened.installed.entry(kind).or_default() += 1;
+                happened.ended = Some(ended);
+            }
         }
         let line = json!({
-            "nemesis": nemesis.name(), "state": state, "what": what,
-            "from": begun, "to": self.recorder.now(),
+            "nemesis": kind.name(), "state": state, "what": what, "from": begun, "to": ended,
         });
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(file, "{line}").context("write down a fault")

@@ -40,13 +40,18 @@ fn count(said: &str, row: &str) -> u64 {
 #[test]
 fn every_promise_is_kept_under_faults() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (code, said) = chaos(dir.path(), &["--minutes", "0.35", "--seed", "5"]);
+    let counts = dir.path().join("all.json");
+    let counting = ["--counts", counts.to_str().expect("a path of letters")];
+    let arguments = ["--minutes", "0.35", "--seed", "5"];
+    let (code, said) = chaos(dir.path(), &[&arguments[..], &counting].concat());
     assert_eq!(code, Some(0), "{said}");
     assert!(count(&said, "acknowledged") > 100, "{said}");
     let kills =
         ["leader kills", "follower kills", "majority kills", "all kills", "stops", "pauses"];
     assert!(kills.iter().map(|row| count(&said, row)).sum::<u64>() > 2, "{said}");
-    assert!(dir.path().join("counts.json").exists(), "{said}");
+    let added = std::fs::read_to_string(counts).expect("counts");
+    assert!(added.contains(r#""runs": 1"#), "{added}");
+    assert_eq!(std::fs::read_to_string(dir.path().join("counts.json")).expect("counts"), added);
 }
 
 #[test]

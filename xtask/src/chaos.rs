@@ -16,7 +16,7 @@ use crate::step::{self, cargo};
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    /// As `cargo xtask chaos --help` shows: --minutes N --nodes 3|5 [--seed S]
+    /// As `cargo xtask chaos --help` shows: --minutes N --nodes 3|5 [--seed S] [--counts FILE]
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<OsString>,
 }

@@ -87,11 +87,33 @@ impl From<DataDirError> for Fault {
     fn from(error: DataDirError) -> Self {
         let code = match &error {
             DataDirError::Identity(file) if file.is_full() => FaultCode::StorageFull,
+            DataDirError::Unusable { source, .. } if is_full(source) => FaultCode::StorageFull,
             DataDirError::NoIdentity { .. }
             | DataDirError::HalfRestored { .. }
             | DataDirError::Identity(_) => FaultCode::Unreadable,
             _ => FaultCode::LogUnavailable,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_has_no_room_is_full() {
+        for (kind, code) in [
+            (io::ErrorKind::StorageFull, FaultCode::StorageFull),
+            (io::ErrorKind::QuotaExceeded, FaultCode::StorageFull),
+            (io::ErrorKind::PermissionDenied, FaultCode::LogUnavailable),
+        ] {
+            let error = DataDirError::Unusable { dir: "data".into(), source: kind.into() };
+            assert_eq!(Fault::from(error).code(), code);
+        }
     }
 }
