@@ -76,6 +76,14 @@ pub(crate) struct Changing {
     lead_within: Duration,
 }
 
+/// What has come so far of the attempts at a change.
+struct Tried {
+    /// Why the last one was not the last.
+    why: String,
+    /// A step may have been done whose answer was lost.
+    may_be_done: bool,
+}
+
 impl Change {
     /// Whom it is about.
     pub fn member(&self) -> &NodeName {
@@ -112,11 +120,15 @@ impl Changing {
         change: &Change,
         within: Duration,
     ) -> Result<(), ChangeError> {
-        let mut why = "no leader is known".to_owned();
-        let made = timeout(host, within, self.until_made(host, change, &mut why)).await;
+        let mut tried = Tried { why: "no leader is known".to_owned(), may_be_done: false };
+        let made = timeout(host, within, self.until_made(host, change, &mut tried)).await;
         made.unwrap_or_else(|_| {
-            let message = format!("{change} was not finished within {within:?}: {why}");
-            Err(ChangeError::Unfinished(Fault::new(FaultCode::LogUnavailable, message)))
+            let message = format!("{change} was not finished within {within:?}: {}", tried.why);
+            let code = match tried.may_be_done {
+                true => FaultCode::DeadlineInDoubt,
+                false => FaultCode::LogUnavailable,
+            };
+            Err(ChangeError::Unfinished(Fault::new(code, message)))
         })
     }
 
@@ -124,15 +136,14 @@ impl Changing {
         &self,
         host: &dyn Host,
         change: &Change,
-        why: &mut String,
+        tried: &mut Tried,
     ) -> Result<(), ChangeError> {
-        // A step may have been done whose answer was lost.
-        let mut may_be_done = false;
+        let Tried { why, may_be_done } = tried;
         loop {
             match self.next_step(change).await {
                 Ok(Stepped::Done) => return Ok(()),
                 Ok(Stepped::NoSuchMember { .. })
-                    if may_be_done && matches!(change, Change::Remove(_)) =>
+                    if *may_be_done && matches!(change, Change::Remove(_)) =>
                 {
                     return Ok(());
                 }
@@ -144,12 +155,12 @@ impl Changing {
                 Ok(Stepped::NotLeader) => "no leader is known".clone_into(why),
                 Ok(Stepped::Again { why: again }) => {
                     *why = again;
-                    may_be_done = true;
+                    *may_be_done = true;
                 }
                 Err(CallError::NotSent(unsent)) => *why = unsent,
                 Err(error) => {
                     *why = error.to_string();
-                    may_be_done = true;
+                    *may_be_done = true;
                 }
             }
             host.sleep(AGAIN_AFTER).await;
