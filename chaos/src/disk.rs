@@ -3,6 +3,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use rustix::io::Errno;
 
 use crate::command::call;
 
@@ -73,7 +74,11 @@ impl Disk {
             let room = statvfs(&self.at)?;
             let free = (room.f_bavail * room.f_frsize).saturating_sub(left);
             let file = OpenOptions::new().write(true).create(true).truncate(true).open(&ballast)?;
-            fallocate(&file, FallocateFlags::empty(), 0, free.max(1)).map_err(std::io::Error::from)
+            match fallocate(&file, FallocateFlags::empty(), 0, free.max(1)) {
+                // The node has taken some of it meanwhile.
+                Err(Errno::NOSPC) => Ok(()),
+                filled => filled.map_err(std::io::Error::from),
+            }
         };
         filled().map_err(|error| format!("{}: {error}", ballast.display()))
     }
