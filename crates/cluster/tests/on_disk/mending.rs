@@ -116,6 +116,19 @@ fn whatever_byte_of_the_history_is_lost_it_comes_back() {
 }
 
 #[test]
+fn what_a_process_that_ended_had_begun_to_fetch_is_removed() {
+    on_nodes(async |nodes| {
+        let left = PathBuf::from("/data/journal/history/0000000000000001.mending");
+        let trouble = |node: usize| {
+            let files = catga_host::Host::files(&*nodes.machines[node]);
+            files.open(&left, catga_host::Open::Create).expect("it is made");
+        };
+        let follower = damaged(nodes, trouble).await;
+        assert!(!nodes.machines[follower].disk().paths().contains(&left));
+    });
+}
+
+#[test]
 fn files_that_are_gone_or_too_short_come_back() {
     on_nodes(async |nodes| {
         let trouble = |node: usize| {

@@ -13,7 +13,7 @@ use super::{DiskOptions, ReplicaOptions};
 use crate::archive::Archive;
 use crate::heads::Heads;
 use crate::history::History;
-use crate::stored::{Checkpoint, Checkpoints, Manifest, Staging, Stored, storage_fault};
+use crate::stored::{Checkpoint, Checkpoints, Manifest, Repair, Staging, Stored, storage_fault};
 use crate::{Delivered, Foundation, LogIndex};
 
 /// The disk of a replica, and how much was applied since it was last brought up to date.
@@ -73,6 +73,7 @@ pub(super) async fn open(host: &Arc<dyn Host>, options: &ReplicaOptions) -> Resu
         checkpoints = checkpoints.with_mending();
     }
     let empty_store = checkpoints.empty().await.map_err(storage_fault)?;
+    Repair::remove_unfinished(&checkpoints).map_err(storage_fault)?;
     let found = checkpoints.open().await.map_err(storage_fault)?;
     let (state, incarnation, newest) = match found {
         None => {

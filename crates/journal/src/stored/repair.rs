@@ -10,6 +10,9 @@ use crate::archive::arriving::{Arriving, Expected};
 use crate::archive::segment_path;
 use crate::segment::SegmentError;
 
+/// How the name of a file ends that has not come whole.
+const EXTENSION: &str = "mending";
+
 /// A segment of the history that comes from another node, because the own one is damaged.
 #[derive(Debug)]
 pub(crate) struct Repair {
@@ -30,7 +33,7 @@ impl Repair {
         let HistorySegment { first, last, hash, is_sealed } = *segment;
         let dir = checkpoints.history_dir();
         let own = segment_path(&dir, first);
-        let path = own.with_extension("mending");
+        let path = own.with_extension(EXTENSION);
         let files = Arc::clone(checkpoints.files());
         if let Err(error) = files.remove(&path)
             && error.kind() != std::io::ErrorKind::NotFound
@@ -41,6 +44,21 @@ impl Repair {
         let check = Check::Segment(Box::new(Arriving::new(expected)));
         let part = Part::open(&*files, path, check, length)?;
         Ok(Self { files, dir, own, part })
+    }
+
+    /// Removes what a process that ended in the middle has left: whatever is still damaged is
+    /// fetched anew, and nobody else would look for it.
+    ///
+    /// # Errors
+    /// When the machine refuses.
+    pub(crate) fn remove_unfinished(checkpoints: &Checkpoints) -> Result<(), SegmentError> {
+        let (files, dir) = (checkpoints.files(), checkpoints.history_dir());
+        let removed = files.list(&dir).and_then(|names| {
+            let paths = names.iter().map(|name| dir.join(name));
+            let mut left = paths.filter(|path| path.extension().is_some_and(|it| it == EXTENSION));
+            left.try_for_each(|path| files.remove(&path))
+        });
+        removed.map_err(|error| SegmentError::io(&dir, error))
     }
 
     /// How many bytes have come.
