@@ -79,7 +79,7 @@ pub(crate) fn run(options: &Options, out: &Path) -> Result<()> {
         let runs = Options { nodes, ticks, bug: Some(bug), ..options.clone() };
         let found = within(options, 1..=SEEDS_MAX, |seed| match one(seed, &runs) {
             Ok(told) => told.violation,
-            // A bug may well end in a panic, which is told as well as any other way.
+            // A bug may well end in a panic, or in no end at all, which tells it as well.
             Err(error) => Some(last_line(&format!("{error:#}"))),
         })?;
         let Some((seed, said)) = found else {
@@ -93,9 +93,11 @@ pub(crate) fn run(options: &Options, out: &Path) -> Result<()> {
     fs::write(out, text).with_context(|| format!("write {}", out.display()))
 }
 
-/// Of a panic's report the line that says why.
+/// Of a panic's report the line that says why; anything else as it is.
 fn last_line(said: &str) -> String {
     let mut lines = said.lines();
-    let panic = lines.find(|line| line.contains("panicked at")).and_then(|_| lines.next());
-    format!("it panicked: {}", panic.unwrap_or(said).trim())
+    match lines.find(|line| line.contains("panicked at")).and_then(|_| lines.next()) {
+        Some(why) => format!("it panicked: {}", why.trim()),
+        None => said.to_owned(),
+    }
 }
