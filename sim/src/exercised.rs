@@ -71,6 +71,8 @@ pub struct Exercised {
     pub broken_deliveries: u64,
     /// Events on which a subscriber gave up.
     pub dead_letters: u64,
+    /// Keys that counted again after they had been forgotten.
+    pub keys_used_again: u64,
     /// How often each promise was looked at.
     pub evaluated: Evaluations,
     /// What only several nodes go through.
@@ -158,6 +160,7 @@ impl Exercised {
             ("folds that panicked", self.broken_folds),
             ("deliveries that panicked", self.broken_deliveries),
             ("dead letters", self.dead_letters),
+            ("forgotten keys", self.keys_used_again),
         ];
         let cluster = self.cluster;
         // A lone node goes through none of them.
@@ -258,6 +261,7 @@ impl AddAssign for Exercised {
             broken_folds,
             broken_deliveries,
             dead_letters,
+            keys_used_again,
             evaluated,
             cluster,
         } = other;
@@ -290,6 +294,7 @@ impl AddAssign for Exercised {
         self.broken_folds += broken_folds;
         self.broken_deliveries += broken_deliveries;
         self.dead_letters += dead_letters;
+        self.keys_used_again += keys_used_again;
         self.evaluated += evaluated;
         self.cluster += cluster;
     }

@@ -338,11 +338,14 @@ impl Site {
 
 /// The cluster as the node on machine `number` is told of it.
 fn cluster(number: usize, tuning: &Tuning) -> Cluster {
-    let data = DataDir::new("/data")
+    let mut data = DataDir::new("/data")
         .segment_bytes(tuning.segment_bytes)
         .checkpoint_bytes(tuning.checkpoint_bytes)
         .checkpoint_interval(tuning.checkpoint_interval)
         .log_kept_bytes(tuning.log_kept_bytes);
+    if let Some(retention) = tuning.key_retention {
+        data = data.key_retention(retention);
+    }
     Cluster::new("sim", (0..NODES).map(|number| format!("http://{}:5001", name(number))))
         .name(name(number))
         .data_dir(data)
