@@ -61,6 +61,10 @@ const fn what(bug: Planted) -> &'static str {
         Planted::PanicStaysUnderWay => "a command whose handler panicked stays under way",
         Planted::WallNotInSnapshot => "a snapshot does not hold the latest wall time",
         Planted::RulesTooEarly => "newer rules begin before every member knows them",
+        Planted::DedupByClient => "what has counted is told by its client alone",
+        Planted::ExpiryByWallClock => "ids and keys are forgotten by each node's own wall clock",
+        Planted::LetterAfterCursor => "a dead letter is recorded after the cursor that passed it",
+        Planted::CursorBeforeDelivery => "a cursor is recorded before its event is delivered",
         _ => "",
     }
 }
