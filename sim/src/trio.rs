@@ -2,7 +2,7 @@
 //!
 //! Clients send to any node and ask another one when nobody answers. Meanwhile nodes are killed,
 //! lose their power, stand still, are cut off, drain; links break and slow down, clocks jump, disks
-//! are slow, full and fail. All the time a [`Watch`] sees what the nodes do; at the end, when nothing
+//! are slow, full, rotten and fail. All the time a [`Watch`] sees what the nodes do; at the end, when nothing
 //! is wrong any more, the cluster has to serve, and every node to show everything, to hold no more
 //! than it should, and to stop in order.
 
@@ -10,6 +10,7 @@ mod builds;
 mod ending;
 mod nemesis;
 mod replacing;
+mod rot;
 mod site;
 mod visit;
 
@@ -27,7 +28,7 @@ use self::builds::Builds;
 use self::nemesis::Nemesis;
 use self::site::Site;
 use crate::client::Client;
-use crate::invariants::{Evaluations, must};
+use crate::invariants::must;
 use crate::ledger::Ledger;
 use crate::returning::Returning;
 use crate::run::{Plan, Run, VIOLATION};
@@ -125,12 +126,13 @@ impl Trio {
             None => Vec::new(),
         };
         nemesis.end().await;
+        nemesis.show_rot().await;
         let replaced = async {
-            let mut evaluated = Evaluations::default();
-            while !nemesis.replace(self.host.now(), &mut evaluated).await? {
+            let mut exercised = Exercised::default();
+            while !nemesis.replace(self.host.now(), &mut exercised).await? {
                 self.host.sleep(Duration::from_millis(5)).await;
             }
-            self.ledger.lock().exercised.evaluated += evaluated;
+            self.ledger.lock().exercised += exercised;
             Ok(())
         };
         let why = || "a member is not replaced".to_owned();

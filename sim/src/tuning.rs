@@ -21,6 +21,8 @@ pub(crate) struct Tuning {
     pub(crate) life: Duration,
     /// How long a key from outside is remembered; a day if nothing is said.
     pub(crate) key_retention: Option<Duration>,
+    /// Disks lose bits of what a node needs to start, and fail to read and to write.
+    pub(crate) rots: bool,
 }
 
 impl Tuning {
@@ -41,8 +43,9 @@ impl Tuning {
 
     pub(crate) fn draw(dice: &mut Rng) -> Self {
         // Of dice of its own, so that no other choice of a seed depends on it.
-        let mut keys = dice.clone().fork();
-        let is_short = keys.u8(0..4) == 0;
+        let mut late = dice.clone().fork();
+        let is_short = late.u8(0..4) == 0;
+        let retention = Duration::from_millis(late.u64(300..=3_000));
         Self {
             clients: dice.u64(1..=12),
             segment_bytes: 4096 << dice.u32(0..=5),
@@ -55,7 +58,8 @@ impl Tuning {
             sync_time: Duration::from_micros(dice.u64(50..500))
                 ..=Duration::from_millis(dice.u64(1..=8)),
             life: Duration::from_millis(dice.u64(50..=2500)),
-            key_retention: is_short.then(|| Duration::from_millis(keys.u64(300..=3_000))),
+            key_retention: is_short.then_some(retention),
+            rots: late.bool(),
         }
     }
 }
