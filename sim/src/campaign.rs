@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use catga_sim::{Exercised, Run};
@@ -14,6 +15,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
 use crate::Options;
+use crate::process::ended;
+
+/// How long a process may take, and for each simulated millisecond besides: a hundred times what it
+/// does, as one that is only slow is no finding.
+const WAIT: Duration = Duration::from_secs(300);
+const WAIT_PER_TICK: Duration = Duration::from_millis(10);
 
 /// What a process tells of its seed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -166,7 +173,15 @@ pub(crate) fn one(seed: u64, options: &Options) -> Result<Told> {
     if let Some(bug) = options.bug {
         command.args(["--bug", bug.name()]);
     }
-    let output = command.stdin(Stdio::null()).output()?;
+    let ticks = u32::try_from(options.ticks).unwrap_or(u32::MAX);
+    heard(&mut command, WAIT + WAIT_PER_TICK.saturating_mul(ticks))
+}
+
+/// What the process of one seed tells, which has to end after `wait`.
+fn heard(command: &mut Command, wait: Duration) -> Result<Told> {
+    let Some(output) = ended(command.stdin(Stdio::null()), wait)? else {
+        bail!("it was stopped, as it had not come to an end after {wait:?}");
+    };
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("{}: {}", output.status, said.trim());
@@ -192,4 +207,16 @@ fn progress(steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} seeds, {eta} left")
         .expect("the template is written here");
     bar.with_style(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_that_never_ends_has_failed() {
+        let never = heard(Command::new("sleep").arg("600"), Duration::from_millis(1));
+        let error = never.expect_err("it tells nothing").to_string();
+        assert!(error.contains("not come to an end"), "{error}");
+    }
 }

@@ -61,6 +61,10 @@ const fn what(bug: Planted) -> &'static str {
         Planted::PanicStaysUnderWay => "a command whose handler panicked stays under way",
         Planted::WallNotInSnapshot => "a snapshot does not hold the latest wall time",
         Planted::RulesTooEarly => "newer rules begin before every member knows them",
+        Planted::DedupByClient => "what has counted is told by its client alone",
+        Planted::ExpiryByWallClock => "ids and keys are forgotten by each node's own wall clock",
+        Planted::LetterAfterCursor => "a dead letter is recorded after the cursor that passed it",
+        Planted::CursorBeforeDelivery => "a cursor is recorded before its event is delivered",
         _ => "",
     }
 }
@@ -79,7 +83,7 @@ pub(crate) fn run(options: &Options, out: &Path) -> Result<()> {
         let runs = Options { nodes, ticks, bug: Some(bug), ..options.clone() };
         let found = within(options, 1..=SEEDS_MAX, |seed| match one(seed, &runs) {
             Ok(told) => told.violation,
-            // A bug may well end in a panic, which is told as well as any other way.
+            // A bug may well end in a panic, or in no end at all, which tells it as well.
             Err(error) => Some(last_line(&format!("{error:#}"))),
         })?;
         let Some((seed, said)) = found else {
@@ -93,9 +97,11 @@ pub(crate) fn run(options: &Options, out: &Path) -> Result<()> {
     fs::write(out, text).with_context(|| format!("write {}", out.display()))
 }
 
-/// Of a panic's report the line that says why.
+/// Of a panic's report the line that says why; anything else as it is.
 fn last_line(said: &str) -> String {
     let mut lines = said.lines();
-    let panic = lines.find(|line| line.contains("panicked at")).and_then(|_| lines.next());
-    format!("it panicked: {}", panic.unwrap_or(said).trim())
+    match lines.find(|line| line.contains("panicked at")).and_then(|_| lines.next()) {
+        Some(why) => format!("it panicked: {}", why.trim()),
+        None => said.to_owned(),
+    }
 }

@@ -11,6 +11,7 @@ use order_cluster::order::Order;
 
 use crate::invariants::{is_found, is_one_winner, is_own, is_read, is_the_same};
 use crate::ledger::{Ledger, Sent};
+use crate::tuning::Tuning;
 use crate::{Invariant, Violation};
 
 /// A node as a client reaches it.
@@ -65,6 +66,8 @@ pub(crate) struct Client {
     pending: VecDeque<(Action, u32)>,
     /// Products of orders that were acknowledged.
     known: Vec<String>,
+    /// Whether it asks again: where a key is forgotten soon, that could be a second order.
+    asks_again: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -78,7 +81,8 @@ enum Action {
 }
 
 impl Client {
-    pub(crate) fn new(number: u64, ledger: Arc<Ledger>, seed: u64) -> Self {
+    /// Of a cluster of this `tuning`.
+    pub(crate) fn new(number: u64, tuning: &Tuning, ledger: Arc<Ledger>, seed: u64) -> Self {
         Self {
             name: format!("c{number}"),
             ledger,
@@ -87,6 +91,7 @@ impl Client {
             cancels: 0,
             pending: VecDeque::new(),
             known: Vec::new(),
+            asks_again: tuning.key_retention.is_none(),
         }
     }
 
@@ -119,7 +124,7 @@ impl Client {
     ) -> Result<(), Violation> {
         self.ledger.lock().exercised.evaluated.count(Invariant::Liveness);
         for _ in 0..200 {
-            let Some((action, sent)) = self.pending.pop_front() else { return Ok(()) };
+            let Some((action, sent)) = self.next_pending() else { return Ok(()) };
             self.act(node, action, sent).await?;
             host.sleep(Duration::from_millis(5)).await;
         }
@@ -129,7 +134,7 @@ impl Client {
 
     /// Places an order, or asks again for the one that is not answered yet; true if it is.
     pub(crate) async fn place_one(&mut self, node: &impl Reach) -> Result<bool, Violation> {
-        let (action, sent) = self.pending.pop_front().unwrap_or_else(|| {
+        let (action, sent) = self.next_pending().unwrap_or_else(|| {
             self.placed += 1;
             (Action::Create(format!("{}-{}", self.name, self.placed)), 0)
         });
@@ -139,7 +144,7 @@ impl Client {
 
     /// Does the next thing that a client does.
     pub(crate) async fn step(&mut self, node: &impl Reach) -> Result<(), Violation> {
-        if let Some((action, sent)) = self.pending.pop_front() {
+        if let Some((action, sent)) = self.next_pending() {
             return self.act(node, action, sent).await;
         }
         let known = self.dice.usize(0..self.known.len().max(1));
@@ -154,7 +159,7 @@ impl Client {
                 let key = format!("cancel {product} {} {}", self.name, self.cancels);
                 self.act(node, Action::Cancel { product, key }, 0).await
             }
-            (1, Some(product)) => self.repeat(node, product).await,
+            (1, Some(product)) if self.asks_again => self.repeat(node, product).await,
             (2..=4, Some(product)) => {
                 let product = match self.dice.bool() {
                     true => self.ledger.any_order(&mut self.dice).unwrap_or(product),
@@ -168,6 +173,14 @@ impl Client {
                 self.act(node, Action::Create(product), 0).await
             }
         }
+    }
+
+    /// What it asks for again.
+    fn next_pending(&mut self) -> Option<(Action, u32)> {
+        if !self.asks_again {
+            self.pending.clear();
+        }
+        self.pending.pop_front()
     }
 
     /// Sends a command and notes what comes of it.

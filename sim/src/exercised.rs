@@ -71,6 +71,8 @@ pub struct Exercised {
     pub broken_deliveries: u64,
     /// Events on which a subscriber gave up.
     pub dead_letters: u64,
+    /// Keys that counted again after they had been forgotten.
+    pub keys_used_again: u64,
     /// How often each promise was looked at.
     pub evaluated: Evaluations,
     /// What only several nodes go through.
@@ -106,6 +108,18 @@ pub struct ClusterExercised {
     pub taken_over: u64,
     /// Bits that a disk lost of a node's history.
     pub flipped_bits: u64,
+    /// Bits that it lost of the entries of its log.
+    pub rotten_logs: u64,
+    /// Bits of a vote that it had written down.
+    pub rotten_votes: u64,
+    /// Bits of a checkpoint.
+    pub rotten_checkpoints: u64,
+    /// Nodes that did not start for such a bit, said where, and were replaced.
+    pub refused_starts: u64,
+    /// Reads that a disk failed.
+    pub failed_reads: u64,
+    /// Writes that it failed.
+    pub failed_writes: u64,
     /// Parts of a history that another node mended.
     pub mended: u64,
     /// Times when all links were cut one after the other, and healed in another order.
@@ -158,6 +172,7 @@ impl Exercised {
             ("folds that panicked", self.broken_folds),
             ("deliveries that panicked", self.broken_deliveries),
             ("dead letters", self.dead_letters),
+            ("forgotten keys", self.keys_used_again),
         ];
         let cluster = self.cluster;
         // A lone node goes through none of them.
@@ -175,6 +190,12 @@ impl Exercised {
             ("states taken over", cluster.taken_over),
             ("flipped bits", cluster.flipped_bits),
             ("mended histories", cluster.mended),
+            ("rotten logs", cluster.rotten_logs),
+            ("rotten votes", cluster.rotten_votes),
+            ("rotten checkpoints", cluster.rotten_checkpoints),
+            ("refused starts", cluster.refused_starts),
+            ("failed reads", cluster.failed_reads),
+            ("failed writes", cluster.failed_writes),
             ("swizzled links", cluster.swizzles),
             ("flapping links", cluster.flaps),
             ("cores that served", cluster.cores),
@@ -223,6 +244,8 @@ impl Exercised {
         self.lost_writes += counts.lost_writes;
         self.lost_names += counts.lost_names;
         self.failed_syncs += counts.failed_syncs;
+        self.cluster.failed_reads += counts.failed_reads;
+        self.cluster.failed_writes += counts.failed_writes;
     }
 }
 
@@ -258,6 +281,7 @@ impl AddAssign for Exercised {
             broken_folds,
             broken_deliveries,
             dead_letters,
+            keys_used_again,
             evaluated,
             cluster,
         } = other;
@@ -290,6 +314,7 @@ impl AddAssign for Exercised {
         self.broken_folds += broken_folds;
         self.broken_deliveries += broken_deliveries;
         self.dead_letters += dead_letters;
+        self.keys_used_again += keys_used_again;
         self.evaluated += evaluated;
         self.cluster += cluster;
     }
@@ -310,6 +335,12 @@ impl AddAssign for ClusterExercised {
             late_links,
             taken_over,
             flipped_bits,
+            rotten_logs,
+            rotten_votes,
+            rotten_checkpoints,
+            refused_starts,
+            failed_reads,
+            failed_writes,
             mended,
             swizzles,
             flaps,
@@ -332,6 +363,12 @@ impl AddAssign for ClusterExercised {
         self.late_links += late_links;
         self.taken_over += taken_over;
         self.flipped_bits += flipped_bits;
+        self.rotten_logs += rotten_logs;
+        self.rotten_votes += rotten_votes;
+        self.rotten_checkpoints += rotten_checkpoints;
+        self.refused_starts += refused_starts;
+        self.failed_reads += failed_reads;
+        self.failed_writes += failed_writes;
         self.mended += mended;
         self.swizzles += swizzles;
         self.flaps += flaps;

@@ -26,7 +26,7 @@ pub(crate) use self::kept::{is_ahead, is_kept};
 pub(crate) use self::leaders::Leaders;
 pub(crate) use self::liveness::{SERVE_WAIT, must, started};
 pub(crate) use self::members::{is_settled, serves_on, serves_reads};
-pub(crate) use self::once::{is_created_once, is_shown_once, is_the_same};
+pub(crate) use self::once::{Counted, is_created_once, is_remembered, is_shown_once, is_the_same};
 pub(crate) use self::one_order::{Delivered, Hashes, is_in_order};
 pub(crate) use self::one_winner::{is_next, is_one_winner};
 pub(crate) use self::reads::{is_found, is_read};

@@ -17,6 +17,7 @@ mod invariants;
 mod ledger;
 mod machine;
 mod nemesis;
+mod returning;
 mod run;
 mod trio;
 mod tuning;

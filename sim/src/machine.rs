@@ -68,6 +68,7 @@ impl Backend for Alone {
         options.pace.bytes = tuning.checkpoint_bytes;
         options.pace.interval = tuning.checkpoint_interval;
         options.pace.log_kept_bytes = tuning.log_kept_bytes;
+        options.replica.limits = tuning.engine_limits();
         options.replica.batch_effects_max = tuning.batch_effects_max;
         options.replica.appends_in_flight_max = tuning.appends_in_flight_max;
         let (replica, dir) = open_alone(host, options).await?;

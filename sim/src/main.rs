@@ -6,6 +6,7 @@
 
 mod campaign;
 mod catching;
+mod process;
 
 use anyhow::Result;
 use catga_sim::{Nodes, Plan, Planted, run};

@@ -21,6 +21,7 @@ use crate::invariants::{
 use crate::ledger::Ledger;
 use crate::machine::{self, Handle};
 use crate::nemesis::{End, plague};
+use crate::returning::Returning;
 use crate::tuning::Tuning;
 use crate::unruly::{Unruly, World};
 use crate::watch::Watch;
@@ -145,6 +146,8 @@ struct Simulation {
     clients: Vec<Arc<Mutex<Client>>>,
     world: Arc<World>,
     unruly: Arc<Mutex<Unruly>>,
+    /// Who comes back late, where keys are forgotten soon.
+    returning: Option<Arc<Mutex<Returning>>>,
     watch: Arc<Watch>,
     /// Position of the journal as it was seen last.
     seen: Offset,
@@ -156,7 +159,7 @@ impl Simulation {
         let tuning = Tuning::draw(&mut dice);
         let ledger = Arc::new(Ledger::new(host.trace()));
         let client = |number| {
-            let client = Client::new(number, Arc::clone(&ledger), dice.u64(..));
+            let client = Client::new(number, &tuning, Arc::clone(&ledger), dice.u64(..));
             Arc::new(Mutex::new(client))
         };
         let clients = (0..tuning.clients).map(client).collect();
@@ -165,8 +168,13 @@ impl Simulation {
         let world = Arc::<World>::default();
         let unruly = Unruly::new(Arc::clone(&ledger), Arc::clone(&world), dice.u64(..));
         let unruly = Arc::new(Mutex::new(unruly));
-        let (watch, host, seen) = (Watch::new(&ledger), Arc::clone(host), Offset::ZERO);
-        Self { host, dice, tuning, ledger, clients, world, unruly, watch, seen }
+        let returning = tuning.key_retention.map(|retention| {
+            let client = Returning::new(Arc::clone(&ledger), retention, dice.u64(..));
+            Arc::new(Mutex::new(client))
+        });
+        let (watch, host, seen) =
+            (Watch::new(&ledger, tuning.engine_limits()), Arc::clone(host), Offset::ZERO);
+        Self { host, dice, tuning, ledger, clients, world, unruly, returning, watch, seen }
     }
 
     async fn lives(&mut self, ticks: Duration) -> Result<(), Violation> {
@@ -236,6 +244,20 @@ impl Simulation {
             let work = async move { client.lock().await.work(&node, &*host).await };
             drop(self.host.spawn("client", Box::pin(work)));
         }
+        if let Some(returning) = &self.returning {
+            let (client, node) = (Arc::clone(returning), node.clone());
+            let (host, ledger) = (Arc::clone(&self.host), Arc::clone(&self.ledger));
+            let work = async move {
+                let mut client = client.lock().await;
+                while ledger.verdict().is_ok() && !ledger.is_closed() && node.is_running() {
+                    if let Err(violation) = client.step(&Here(&node), &*host).await {
+                        return ledger.accuse(violation);
+                    }
+                    client.pause(&*host).await;
+                }
+            };
+            drop(self.host.spawn("returning", Box::pin(work)));
+        }
         let (unruly, node) = (Arc::clone(&self.unruly), node.clone());
         let (host, ledger) = (Arc::clone(&self.host), Arc::clone(&self.ledger));
         let work = async move {
@@ -295,6 +317,7 @@ impl Simulation {
         exercised.ticks = u64::try_from(self.host.now().as_millis()).unwrap_or(u64::MAX);
         let counts: Counts = self.host.disk().counts();
         exercised.take(&counts);
+        exercised.keys_used_again = self.watch.keys_used_again();
         exercised.evaluated += self.watch.evaluated();
         exercised.misdeeds(&self.world.lock());
         Run::of(exercised, &trace, verdict)

@@ -2,7 +2,7 @@
 //!
 //! Clients send to any node and ask another one when nobody answers. Meanwhile nodes are killed,
 //! lose their power, stand still, are cut off, drain; links break and slow down, clocks jump, disks
-//! are slow, full and fail. All the time a [`Watch`] sees what the nodes do; at the end, when nothing
+//! are slow, full, rotten and fail. All the time a [`Watch`] sees what the nodes do; at the end, when nothing
 //! is wrong any more, the cluster has to serve, and every node to show everything, to hold no more
 //! than it should, and to stop in order.
 
@@ -10,6 +10,7 @@ mod builds;
 mod ending;
 mod nemesis;
 mod replacing;
+mod rot;
 mod site;
 mod visit;
 
@@ -27,8 +28,9 @@ use self::builds::Builds;
 use self::nemesis::Nemesis;
 use self::site::Site;
 use crate::client::Client;
-use crate::invariants::{Evaluations, must};
+use crate::invariants::must;
 use crate::ledger::Ledger;
+use crate::returning::Returning;
 use crate::run::{Plan, Run, VIOLATION};
 use crate::tuning::Tuning;
 use crate::unruly::{Unruly, World};
@@ -86,13 +88,13 @@ impl Trio {
         let sites: Arc<[Site]> = (0..NODES).map(site).collect();
         let ledger = Arc::new(Ledger::new(host.trace()));
         let client = |number| {
-            let client = Client::new(number, Arc::clone(&ledger), dice.u64(..));
+            let client = Client::new(number, &tuning, Arc::clone(&ledger), dice.u64(..));
             Arc::new(Mutex::new(client))
         };
         let clients = (0..tuning.clients).map(client).collect();
         let unruly = Unruly::new(Arc::clone(&ledger), Arc::clone(&world), dice.u64(..));
         let unruly = Arc::new(Mutex::new(unruly));
-        let watch = Watch::new(&ledger);
+        let watch = Watch::new(&ledger, tuning.engine_limits());
         let host = Arc::clone(host);
         Self { host, network, sites, dice, tuning, ledger, clients, world, unruly, watch }
     }
@@ -106,6 +108,7 @@ impl Trio {
         let watching = self.watch();
         self.send_clients();
         self.send_unruly();
+        self.send_returning();
         // Mostly what happens to a cluster that exists; sometimes to one that begins.
         if self.dice.u8(0..4) > 0 {
             self.all_serve().await?;
@@ -123,12 +126,13 @@ impl Trio {
             None => Vec::new(),
         };
         nemesis.end().await;
+        nemesis.show_rot().await;
         let replaced = async {
-            let mut evaluated = Evaluations::default();
-            while !nemesis.replace(self.host.now(), &mut evaluated).await? {
+            let mut exercised = Exercised::default();
+            while !nemesis.replace(self.host.now(), &mut exercised).await? {
                 self.host.sleep(Duration::from_millis(5)).await;
             }
-            self.ledger.lock().exercised.evaluated += evaluated;
+            self.ledger.lock().exercised += exercised;
             Ok(())
         };
         let why = || "a member is not replaced".to_owned();
@@ -215,6 +219,26 @@ impl Trio {
         drop(self.host.spawn("unruly", Box::pin(work)));
     }
 
+    /// Has a client come back late until the end of the run, where keys are forgotten soon.
+    fn send_returning(&mut self) {
+        let Some(retention) = self.tuning.key_retention else { return };
+        let mut dice = self.dice.fork();
+        let mut client = Returning::new(Arc::clone(&self.ledger), retention, dice.u64(..));
+        let (sites, host) = (Arc::clone(&self.sites), Arc::clone(&self.host));
+        let ledger = Arc::clone(&self.ledger);
+        let work = async move {
+            while ledger.verdict().is_ok() && !ledger.is_closed() {
+                if let Some(visit) = sites[dice.usize(..NODES)].visit(&host)
+                    && let Err(violation) = client.step(&visit, &*host).await
+                {
+                    return ledger.accuse(violation);
+                }
+                client.pause(&*host).await;
+            }
+        };
+        drop(self.host.spawn("returning", Box::pin(work)));
+    }
+
     /// Two nodes of which nothing is wrong serve, whatever the third does (I14).
     ///
     /// Gives the clients that they served.
@@ -223,7 +247,8 @@ impl Trio {
         let serve = async {
             let mut clients = Vec::new();
             for number in core {
-                let mut client = Client::new(1_000 + number as u64, Arc::clone(&self.ledger), 1);
+                let ledger = Arc::clone(&self.ledger);
+                let mut client = Client::new(1_000 + number as u64, &self.tuning, ledger, 1);
                 loop {
                     self.ledger.verdict()?;
                     self.sites[number].check_start()?;
@@ -274,6 +299,7 @@ impl Trio {
             site.count(&mut exercised);
         }
         exercised.cluster.leaders = self.watch.leaders();
+        exercised.keys_used_again = self.watch.keys_used_again();
         exercised.evaluated += self.watch.evaluated();
         exercised.misdeeds(&self.world.lock());
         Run::of(exercised, &trace, verdict)

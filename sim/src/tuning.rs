@@ -1,6 +1,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use catga_engine::Limits;
 use fastrand::Rng;
 
 /// How a machine and its node are set up, as a seed decides: mostly tiny, so that what seldom
@@ -18,6 +19,10 @@ pub(crate) struct Tuning {
     pub(crate) sync_time: RangeInclusive<Duration>,
     /// How long a life of the process is, at most.
     pub(crate) life: Duration,
+    /// How long a key from outside is remembered; a day if nothing is said.
+    pub(crate) key_retention: Option<Duration>,
+    /// Disks lose bits of what a node needs to start, and fail to read and to write.
+    pub(crate) rots: bool,
 }
 
 impl Tuning {
@@ -27,7 +32,20 @@ impl Tuning {
         self.log_kept_bytes + 3 * self.checkpoint_bytes + 2 * self.segment_bytes as usize
     }
 
+    /// The limits of the engine on every node.
+    pub(crate) fn engine_limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        if let Some(retention) = self.key_retention {
+            limits.key_retention_ms = retention.as_millis() as u64;
+        }
+        limits
+    }
+
     pub(crate) fn draw(dice: &mut Rng) -> Self {
+        // Of dice of its own, so that no other choice of a seed depends on it.
+        let mut late = dice.clone().fork();
+        let is_short = late.u8(0..4) == 0;
+        let retention = Duration::from_millis(late.u64(300..=3_000));
         Self {
             clients: dice.u64(1..=12),
             segment_bytes: 4096 << dice.u32(0..=5),
@@ -40,6 +58,8 @@ impl Tuning {
             sync_time: Duration::from_micros(dice.u64(50..500))
                 ..=Duration::from_millis(dice.u64(1..=8)),
             life: Duration::from_millis(dice.u64(50..=2500)),
+            key_retention: is_short.then_some(retention),
+            rots: late.bool(),
         }
     }
 }

@@ -2,18 +2,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use catga_core::{NodeName, Offset};
-use catga_engine::{Engine, MemoryState};
+use catga_engine::{Engine, Limits, MemoryState};
 use catga_journal::observed::Observer;
 use catga_journal::{Delivered as Entry, LogIndex};
 
 use crate::Violation;
-use crate::invariants::{Delivered, Evaluations, Hashes, Leaders, Snapshots};
+use crate::invariants::{Counted, Delivered, Evaluations, Hashes, Leaders, Snapshots};
 use crate::ledger::Ledger;
 
 /// What all nodes have been seen to do, in all their lives.
 #[derive(Debug)]
 pub(crate) struct Watch {
     ledger: Arc<Ledger>,
+    /// Those of the engine on every node.
+    limits: Limits,
     /// Locked for one look.
     seen: Mutex<Seen>,
 }
@@ -24,13 +26,15 @@ struct Seen {
     leaders: Leaders,
     delivered: Delivered,
     snapshots: Snapshots,
+    /// As the last replay has left it.
+    counted: Counted,
     evaluated: Evaluations,
 }
 
 impl Watch {
     /// Tells `ledger` what is not as it must be.
-    pub(crate) fn new(ledger: &Arc<Ledger>) -> Arc<Self> {
-        Arc::new(Self { ledger: Arc::clone(ledger), seen: Mutex::default() })
+    pub(crate) fn new(ledger: &Arc<Ledger>, limits: Limits) -> Arc<Self> {
+        Arc::new(Self { ledger: Arc::clone(ledger), limits, seen: Mutex::default() })
     }
 
     /// A node stands at `place`.
@@ -48,12 +52,19 @@ impl Watch {
     /// The engine after everything that was applied, compared with every checkpoint.
     pub(crate) fn replay(&self) -> Result<Engine<MemoryState>, Violation> {
         let seen = &mut *self.lock();
-        seen.snapshots.replay(&seen.delivered, &mut seen.evaluated)
+        seen.counted = Counted::default();
+        let Seen { delivered, snapshots, counted, evaluated, .. } = seen;
+        snapshots.replay(delivered, self.limits, counted, evaluated)
     }
 
     /// In how many terms somebody led.
     pub(crate) fn leaders(&self) -> u64 {
         self.lock().leaders.len()
+    }
+
+    /// How many keys counted again after they had been forgotten.
+    pub(crate) fn keys_used_again(&self) -> u64 {
+        self.lock().counted.again
     }
 
     /// How often it has looked at what.

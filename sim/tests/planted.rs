@@ -115,3 +115,23 @@ fn a_removed_member_that_goes_on_is_caught() {
 fn newer_rules_that_begin_too_early_are_caught() {
     is_caught_from(35, Planted::RulesTooEarly, Nodes::Three, 6_000);
 }
+
+#[test]
+fn what_counted_by_client_alone_is_caught() {
+    is_caught(Planted::DedupByClient, Nodes::Three, 6_000);
+}
+
+#[test]
+fn expiry_by_the_wall_clock_is_caught() {
+    is_caught(Planted::ExpiryByWallClock, Nodes::Three, 6_000);
+}
+
+#[test]
+fn a_dead_letter_recorded_after_the_cursor_is_caught() {
+    is_caught_from(8, Planted::LetterAfterCursor, Nodes::Three, 6_000);
+}
+
+#[test]
+fn a_cursor_recorded_before_the_delivery_is_caught() {
+    is_caught(Planted::CursorBeforeDelivery, Nodes::Three, 6_000);
+}

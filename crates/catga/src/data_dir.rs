@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use catga_cluster::{DataOptions, open_alone};
 use catga_core::{Fault, Layer, NodeName};
-use catga_engine::Limits as EngineLimits;
 use catga_host::Host;
 use catga_runtime::{Backend, Builder, Limits, Parts, StartFault};
 
@@ -26,6 +25,7 @@ pub struct DataDir {
     checkpoint_interval: Duration,
     log_kept_bytes: usize,
     segment_bytes: u64,
+    key_retention: Option<Duration>,
 }
 
 /// The smallest segment of the log.
@@ -43,6 +43,7 @@ impl DataDir {
             checkpoint_interval: pace.interval,
             log_kept_bytes: pace.log_kept_bytes,
             segment_bytes: storage.segment_bytes,
+            key_retention: None,
         }
     }
 
@@ -75,6 +76,15 @@ impl DataDir {
         self.segment_bytes = bytes;
         self
     }
+
+    /// How long a key from outside is remembered (24 h), for simulations: it takes part in verdicts,
+    /// so nothing may ever change it for a journal that is there.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn key_retention(mut self, retention: Duration) -> Self {
+        self.key_retention = Some(retention);
+        self
+    }
 }
 
 impl DataDir {
@@ -90,7 +100,11 @@ impl DataDir {
         options.pace.interval = self.checkpoint_interval;
         options.pace.log_kept_bytes = self.log_kept_bytes;
         options.storage.segment_bytes = self.segment_bytes;
-        options.replica.limits = EngineLimits { keys: limits.keys, ..EngineLimits::default() };
+        let engine = &mut options.replica.limits;
+        engine.keys = limits.keys;
+        if let Some(retention) = self.key_retention {
+            engine.key_retention_ms = retention.as_millis() as u64;
+        }
         options
     }
 }

@@ -98,6 +98,12 @@ impl<S: State> Engine<S> {
         self.wall = Timestamp::default();
     }
 
+    /// Goes on at a time of its own: a bug on purpose.
+    #[cfg(feature = "planted")]
+    pub fn set_time_ms(&mut self, time_ms: u64) {
+        self.time_ms = time_ms;
+    }
+
     /// Decides every effect of the entry in order; each sees what those before it did.
     ///
     /// `raw` are the entry's bytes as they stand in the log, for [`hash`](Self::hash). `out` is

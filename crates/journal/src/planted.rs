@@ -43,11 +43,19 @@ pub enum Planted {
     WallNotInSnapshot,
     /// Newer rules begin as soon as the leader knows them, whatever the others know.
     RulesTooEarly,
+    /// What has counted is told by its client alone, whichever of its commands it was.
+    DedupByClient,
+    /// The time after which ids and keys are forgotten is that of each node's own wall clock.
+    ExpiryByWallClock,
+    /// A dead letter is recorded after the cursor that has passed its event.
+    LetterAfterCursor,
+    /// A subscriber's cursor is recorded before its event is delivered.
+    CursorBeforeDelivery,
 }
 
 impl Planted {
     /// Each of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::AckBeforeSync,
         Self::VoteAroundAppends,
         Self::TornTailAccepted,
@@ -67,6 +75,10 @@ impl Planted {
         Self::PanicStaysUnderWay,
         Self::WallNotInSnapshot,
         Self::RulesTooEarly,
+        Self::DedupByClient,
+        Self::ExpiryByWallClock,
+        Self::LetterAfterCursor,
+        Self::CursorBeforeDelivery,
     ];
 
     /// Its name on command lines and in tables.
@@ -91,6 +103,10 @@ impl Planted {
             Self::PanicStaysUnderWay => "panic-stays-under-way",
             Self::WallNotInSnapshot => "wall-not-in-snapshot",
             Self::RulesTooEarly => "rules-too-early",
+            Self::DedupByClient => "dedup-by-client",
+            Self::ExpiryByWallClock => "expiry-by-wall-clock",
+            Self::LetterAfterCursor => "letter-after-cursor",
+            Self::CursorBeforeDelivery => "cursor-before-delivery",
         }
     }
 

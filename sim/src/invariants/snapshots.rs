@@ -16,7 +16,7 @@ use catga_core::payload_hash;
 use catga_engine::{Applied, Engine, Entry, Limits, MemoryState};
 use catga_journal::{Journal, LogIndex};
 
-use super::{Delivered, Evaluations, Invariant};
+use super::{Counted, Delivered, Evaluations, Invariant};
 use crate::Violation;
 
 /// The checkpoints that were written.
@@ -52,22 +52,30 @@ impl Snapshots {
         }
     }
 
-    /// Applies every entry, compares with every checkpoint, and gives the engine.
+    /// Applies every entry, compares with every checkpoint, and gives the engine; `counted` judges
+    /// each verdict.
     pub(crate) fn replay(
         &self,
         delivered: &Delivered,
+        limits: Limits,
+        counted: &mut Counted,
         evaluated: &mut Evaluations,
     ) -> Result<Engine<MemoryState>, Violation> {
-        let mut engine = Engine::new(MemoryState::new(), Limits::default());
+        let mut engine = Engine::new(MemoryState::new(), limits);
         let mut outcome = Applied::default();
         for (index, bytes) in delivered.entries() {
             let applied = Entry::decode(bytes).map_err(|error| error.to_string());
             let applied = applied.and_then(|entry| {
-                engine.apply(&entry, bytes, &mut outcome).map_err(|error| error.to_string())
+                let applied = engine.apply(&entry, bytes, &mut outcome);
+                applied.map(|()| entry).map_err(|error| error.to_string())
             });
-            if let Err(error) = applied {
+            let entry = applied.map_err(|error| {
                 let what = format!("the entry at {index:?} cannot be applied: {error}");
-                return Err(Invariant::Snapshots.broken(what));
+                Invariant::Snapshots.broken(what)
+            })?;
+            for (effect, verdict) in entry.effects.iter().zip(&outcome.verdicts) {
+                let (time_ms, retention_ms) = (engine.time_ms(), limits.key_retention_ms);
+                counted.judge(effect, *verdict, time_ms, retention_ms, evaluated)?;
             }
             let Some(written) = self.0.get(&index) else { continue };
             (0..written.count).for_each(|_| evaluated.count(Invariant::Snapshots));

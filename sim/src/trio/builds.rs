@@ -94,6 +94,11 @@ impl Builds {
         self.anchor = self.anchor.filter(|anchor| *anchor != number);
     }
 
+    /// True if the machine keeps the older build until no other goes back.
+    pub(super) fn is_anchor(&self, number: usize) -> bool {
+        self.anchor == Some(number)
+    }
+
     fn others_are_newer(&self, number: usize) -> bool {
         (0..NODES).all(|other| other == number || !self.older[other])
     }

@@ -9,8 +9,8 @@ use fastrand::Rng;
 use super::NODES;
 use super::builds::Builds;
 use super::replacing::Replacing;
+use super::rot::Rot;
 use super::site::Site;
-use crate::invariants::Evaluations;
 use crate::tuning::Tuning;
 use crate::{Exercised, Violation};
 
@@ -30,6 +30,8 @@ pub(super) struct Nemesis<'a> {
     replaced: Option<usize>,
     /// It has lost some.
     flipped: bool,
+    /// One of them, if it is not known yet what the node makes of that.
+    rot: Option<Rot>,
     /// Who runs which build.
     pub(super) builds: Builds,
     /// What is made good again, and when.
@@ -72,6 +74,7 @@ impl<'a> Nemesis<'a> {
             replacing: None,
             replaced: None,
             flipped: false,
+            rot: None,
             builds,
             mending: Vec::new(),
         }
@@ -93,7 +96,7 @@ impl<'a> Nemesis<'a> {
             }
             self.mend(mend).await;
         }
-        self.replace(now, &mut exercised.evaluated).await?;
+        self.replace(now, &mut exercised).await?;
         for number in 0..NODES {
             if let Some(why) = self.sites[number].ended()? {
                 // As whoever runs it would: the process has ended, and is started again.
@@ -102,6 +105,7 @@ impl<'a> Nemesis<'a> {
                 self.later(now, 1..100, Mend::Start(number));
             }
         }
+        self.rot(now, &mut exercised).await;
         let victim = self.victim();
         let other = (victim + 1 + self.dice.usize(..NODES - 1)) % NODES;
         let site = &self.sites[victim];
@@ -224,6 +228,18 @@ impl<'a> Nemesis<'a> {
                     self.later(now, at + 100..at + 150, Mend::Heal(victim, other));
                 }
             }
+            35..=37 if self.tuning.rots && self.runs(victim) => {
+                // Wherever it meets the node, also while it starts.
+                site.set_troubled(true);
+                let call = if self.dice.bool() { Call::Read } else { Call::Write };
+                site.host.disk().fail(Fault::of(call).nth(self.dice.u64(1..30)));
+                if self.dice.bool() {
+                    exercised.kills += 1;
+                    site.end(false).await;
+                    self.later(now, 1..50, Mend::Start(victim));
+                }
+                self.later(now, 50..400, Mend::Disk(victim));
+            }
             32 if self.may_be_replaced(victim) => {
                 // It is taken out alive, or dead, or dies meanwhile.
                 site.set_troubled(true);
@@ -247,15 +263,19 @@ impl<'a> Nemesis<'a> {
     pub(super) async fn replace(
         &mut self,
         now: Duration,
-        evaluated: &mut Evaluations,
+        exercised: &mut Exercised,
     ) -> Result<bool, Violation> {
+        self.judge_rot(exercised)?;
         let by = self.dice.usize(..NODES);
-        let Some(replacing) = &mut self.replacing else { return Ok(true) };
-        if !replacing.is_done(&self.sites, by, now, evaluated)? {
+        let Some(replacing) = &mut self.replacing else { return Ok(self.rot.is_none()) };
+        if !replacing.is_done(&self.sites, by, now, &mut exercised.evaluated)? {
             return Ok(false);
         }
         let number = replacing.number;
         self.replacing = None;
+        if number == self.rotten {
+            self.rot = None;
+        }
         let site = &self.sites[number];
         site.wipe().await;
         self.builds.replaced(number);
@@ -263,6 +283,54 @@ impl<'a> Nemesis<'a> {
         site.set_troubled(false);
         site.start(self.tuning);
         Ok(true)
+    }
+
+    /// Has the rotten disk lose something that its node needs to start, now and then.
+    async fn rot(&mut self, now: Duration, exercised: &mut Exercised) {
+        if !self.may_rot() || self.dice.u8(0..6) > 0 {
+            return;
+        }
+        let site = &self.sites[self.rotten];
+        let Some(rot) = Rot::of(site, &mut self.dice) else { return };
+        rot.count(exercised);
+        site.set_troubled(true);
+        (self.rot, self.flipped) = (Some(rot), true);
+        // Mostly it shows soon.
+        if self.dice.u8(0..4) > 0 {
+            exercised.power_cuts += 1;
+            site.end(true).await;
+            self.later(now, 1..100, Mend::Start(self.rotten));
+        }
+    }
+
+    /// What the rotten disk has lost keeps its node from starting, so that it is replaced; or it starts
+    /// because it can do without.
+    ///
+    /// # Errors
+    /// When it must not have started.
+    fn judge_rot(&mut self, exercised: &mut Exercised) -> Result<(), Violation> {
+        let Some(rot) = &self.rot else { return Ok(()) };
+        let (number, site) = (self.rotten, &self.sites[self.rotten]);
+        if site.refuses() && self.replacing.is_none() {
+            site.host.trace().note("refused");
+            exercised.cluster.refused_starts += 1;
+            (self.replacing, self.replaced) = (Some(Replacing::new(number)), Some(number));
+            self.rot = None;
+        } else if site.serves() && !rot.is_unseen(site) {
+            rot.is_borne(site)?;
+            self.rot = None;
+            site.set_troubled(self.is_mended_later(number));
+        }
+        Ok(())
+    }
+
+    /// Has the node start on what its disk has lost, if it has not yet.
+    pub(super) async fn show_rot(&mut self) {
+        let site = &self.sites[self.rotten];
+        if self.rot.as_ref().is_some_and(|rot| rot.is_unseen(site)) {
+            site.end(true).await;
+            site.start(self.tuning);
+        }
     }
 
     /// Makes everything good again for all but one, which stays dead, or cut off; who that is. None
@@ -374,7 +442,8 @@ impl<'a> Nemesis<'a> {
                     site.end(false).await;
                     site.start(self.tuning);
                 }
-                site.set_troubled(self.is_replaced(number));
+                let is_rotten = self.rot.is_some() && number == self.rotten;
+                site.set_troubled(self.is_replaced(number) || is_rotten);
             }
         }
     }
@@ -386,6 +455,16 @@ impl<'a> Nemesis<'a> {
             && self.builds.may_be_replaced(number)
             && (!self.flipped || number == self.rotten)
             && self.sites.iter().all(Site::serves)
+    }
+
+    /// True if the disk that rots may lose something that its node cannot do without: the others
+    /// have votes and all that was acknowledged, and take it out.
+    fn may_rot(&self) -> bool {
+        self.tuning.rots
+            && self.rot.is_none()
+            && self.replaced.is_none_or(|replaced| replaced == self.rotten)
+            && !self.builds.is_anchor(self.rotten)
+            && self.may_be_replaced(self.rotten)
     }
 
     fn is_replaced(&self, number: usize) -> bool {
@@ -404,6 +483,11 @@ impl<'a> Nemesis<'a> {
     /// True if its process runs and does not stand still.
     fn runs(&self, number: usize) -> bool {
         self.sites[number].runs() && !self.stands_still(number)
+    }
+
+    /// True if its disk is not what it should be for a while.
+    fn is_mended_later(&self, number: usize) -> bool {
+        self.mending.iter().any(|(_, mend)| matches!(mend, Mend::Disk(of) if *of == number))
     }
 
     fn stands_still(&self, number: usize) -> bool {

@@ -23,6 +23,9 @@ use crate::unruly::World;
 use crate::watch::Watch;
 use crate::{Exercised, Invariant, Violation};
 
+/// Where each node keeps its data.
+const DATA: &str = "/data";
+
 /// A machine, and the node that runs on it now and then.
 pub(super) struct Site {
     pub(super) number: usize,
@@ -55,8 +58,16 @@ struct Life {
     failed: Option<String>,
     /// Something happens to its disk, so that a start may fail.
     troubled: bool,
-    /// How many syncs had failed when it was started.
-    failed_syncs: u64,
+    /// How many calls its disk had failed when it was started.
+    faults: u64,
+}
+
+impl Life {
+    /// Why it cannot go on or did not start.
+    fn why_ended(&self) -> Option<String> {
+        let failure = self.journal.as_ref().and_then(|journal| journal.failure());
+        failure.map(|fault| fault.to_string()).or_else(|| self.failed.clone())
+    }
 }
 
 /// The name of the node on machine `number`, and of the machine.
@@ -103,7 +114,7 @@ impl Site {
             if std::mem::replace(&mut life.runs, true) {
                 return;
             }
-            life.failed_syncs = self.host.disk().counts().failed_syncs;
+            life.faults = self.host.disk().counts().faults;
         }
         self.lives.fetch_add(1, Ordering::Relaxed);
         let cluster =
@@ -179,9 +190,9 @@ impl Site {
         length > 0 && disk.flip_bit(path, dice.u64(..length)).is_ok()
     }
 
-    /// True if a sync of its process failed, which ends it, at once or in a moment.
+    /// True if its disk has failed its process, which may end it, at once or in a moment.
     pub(super) fn is_doomed(&self) -> bool {
-        self.host.disk().counts().failed_syncs > lock(&self.life).failed_syncs
+        self.host.disk().counts().faults > lock(&self.life).faults
     }
 
     /// True if its process was started, and has not ended.
@@ -196,18 +207,22 @@ impl Site {
 
     /// Why it cannot go on or did not start, if so and if that may be; an error if it must not.
     pub(super) fn ended(&self) -> Result<Option<String>, Violation> {
-        // A sync that failed ends the node, whenever it notices.
+        // A call that failed may end the node, whenever it notices.
         let is_doomed = self.is_doomed();
         let life = lock(&self.life);
-        let failure = life.journal.as_ref().and_then(|journal| journal.failure());
-        let why = failure.map(|fault| fault.to_string()).or_else(|| life.failed.clone());
-        match why {
+        match life.why_ended() {
             Some(why) if !life.troubled && !is_doomed => {
                 let what = format!("it does not start or go on: {}: {why}", self.name());
                 Err(Invariant::Liveness.broken(what))
             }
             why => Ok(why),
         }
+    }
+
+    /// True if it does not start or go on for what its disk has lost, and says where.
+    pub(super) fn refuses(&self) -> bool {
+        let names_it = |why: String| why.contains(DATA);
+        !self.is_doomed() && lock(&self.life).why_ended().is_some_and(names_it)
     }
 
     pub(super) fn check_start(&self) -> Result<(), Violation> {
@@ -338,11 +353,14 @@ impl Site {
 
 /// The cluster as the node on machine `number` is told of it.
 fn cluster(number: usize, tuning: &Tuning) -> Cluster {
-    let data = DataDir::new("/data")
+    let mut data = DataDir::new(DATA)
         .segment_bytes(tuning.segment_bytes)
         .checkpoint_bytes(tuning.checkpoint_bytes)
         .checkpoint_interval(tuning.checkpoint_interval)
         .log_kept_bytes(tuning.log_kept_bytes);
+    if let Some(retention) = tuning.key_retention {
+        data = data.key_retention(retention);
+    }
     Cluster::new("sim", (0..NODES).map(|number| format!("http://{}:5001", name(number))))
         .name(name(number))
         .data_dir(data)

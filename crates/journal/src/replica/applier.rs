@@ -75,6 +75,10 @@ impl ReplicaApplier {
         }
         self.shared.goes_along(entry.engine)?;
         state.engine.state_mut().fetch(&entry).map_err(storage_fault)?;
+        #[cfg(feature = "planted")]
+        if Planted::ExpiryByWallClock.is_here() {
+            state.engine.set_time_ms(self.shared.clock.wall_ms());
+        }
         let decided = state.engine.apply(&entry, &delivered.entry, &mut self.outcome);
         decided.map_err(|error| {
             let message = format!("cannot apply the entry at {:?}: {error}", delivered.index);

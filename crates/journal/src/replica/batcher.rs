@@ -213,6 +213,9 @@ impl<L: Log> Batcher<L> {
             if Planted::ConditionsDropped.is_here() {
                 effect.conditions.clear();
             }
+            if Planted::DedupByClient.is_here() && effect.directive.is_none() {
+                (effect.id.sequence, effect.payload_hash) = (0, 0);
+            }
             entry.effects.push(effect);
             answers.push(answer);
         }

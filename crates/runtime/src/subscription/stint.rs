@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use catga_core::{Offset, OnFailure, ReadLevel, RecordedEvent, StartFrom, Timestamp};
 use catga_journal::Filter;
+use catga_journal::planted::Planted;
 
 use super::attempts::Outcome;
 use super::held::{HeldLimits, Letter};
@@ -192,6 +193,10 @@ impl<'s> Stint<'s> {
             self.dealt_with(next);
             return Ok(());
         }
+        if Planted::CursorBeforeDelivery.is_here() {
+            self.progress = next.clone();
+            self.record().await?;
+        }
         loop {
             match self.deliver(event, 0, &next).await? {
                 Outcome::Done => return Ok(()),
@@ -214,6 +219,10 @@ impl<'s> Stint<'s> {
         if next.held().is_empty() {
             // Nobody can have asked for it before it stands in the journal.
             next.followed = self.committer.journal.applied().get();
+        }
+        if Planted::LetterAfterCursor.is_here() {
+            self.progress = next.clone();
+            self.record().await?;
         }
         let parks = self.subscription.on_failure == OnFailure::Park;
         next.held_mut().bury(&event.meta.stream, parks, letter);

@@ -29,6 +29,10 @@ pub struct Counts {
     pub full: u64,
     /// Calls that were made to fail.
     pub faults: u64,
+    /// Those of them that were to read.
+    pub failed_reads: u64,
+    /// Those that were to write.
+    pub failed_writes: u64,
     /// Bits that were flipped.
     pub flips: u64,
 }

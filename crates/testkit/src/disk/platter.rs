@@ -75,6 +75,8 @@ impl Platter {
             None => Ok(()),
             Some(error) => {
                 self.counts.faults += 1;
+                self.counts.failed_reads += u64::from(call == Call::Read);
+                self.counts.failed_writes += u64::from(call == Call::Write);
                 self.trace.note(&error);
                 Err(error)
             }
