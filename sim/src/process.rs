@@ -19,6 +19,9 @@ pub(crate) fn ended(command: &mut Command, wait: Duration) -> io::Result<Option<
     })
 }
 
+/// How soon it is looked again whether a process has ended: short beside the seconds of a seed.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// How the process ended; none if it had to be stopped.
 fn wait_until_ended(child: &mut Child, until: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
@@ -30,7 +33,8 @@ fn wait_until_ended(child: &mut Child, until: Instant) -> io::Result<Option<Exit
             child.wait()?;
             return Ok(None);
         }
-        thread::sleep(Duration::from_millis(10));
+        // What waits for a child in the standard library waits without an end.
+        thread::sleep(LOOK);
     }
 }
 
