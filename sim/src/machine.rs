@@ -60,7 +60,7 @@ struct Alone {
 }
 
 impl Backend for Alone {
-    async fn open(self, host: Arc<dyn Host>, node: NodeName, _: &Limits) -> Result<Parts, Fault> {
+    async fn open(self, host: Arc<dyn Host>, node: NodeName) -> Result<Parts, Fault> {
         let tuning = self.tuning;
         let mut options = DataOptions::new(node, DATA);
         options.storage.segment_bytes = tuning.segment_bytes;

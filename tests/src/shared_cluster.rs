@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catga::{Backend, Fault, Limits, Node, NodeName, Parts};
+use catga::{Backend, Fault, Node, NodeName, Parts};
 use catga_host::Host;
 use catga_journal::{Replica, ReplicaOptions};
 use catga_testkit::VirtualHost;
@@ -22,12 +22,7 @@ pub struct SharedBackend {
 }
 
 impl Backend for SharedBackend {
-    async fn open(
-        self,
-        host: Arc<dyn Host>,
-        node: NodeName,
-        _limits: &Limits,
-    ) -> Result<Parts, Fault> {
+    async fn open(self, host: Arc<dyn Host>, node: NodeName) -> Result<Parts, Fault> {
         let options = ReplicaOptions::new(node).with_incarnation(7).with_doubtful_max(0);
         let replica =
             Replica::open(host, options, async |applier| Ok(self.log.open(self.node, applier)));

@@ -10,7 +10,7 @@ use catga::journal::{
 };
 use catga::prelude::*;
 use catga::{
-    Backend, Limits, MessageId, Offset, Parts, Position, Projection, ProjectionStatus, ReadLevel,
+    Backend, MessageId, Offset, Parts, Position, Projection, ProjectionStatus, ReadLevel,
     StreamName,
 };
 use catga_core::StreamSlice;
@@ -142,6 +142,10 @@ impl Journal for Kept {
         self.0.lookup(id, key, payload_hash)
     }
 
+    fn keys(&self) -> usize {
+        self.0.keys()
+    }
+
     fn counted(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Counted {
         self.0.counted(id, key, payload_hash)
     }
@@ -211,12 +215,7 @@ impl Journal for Kept {
 struct OnDisk(Kept, std::path::PathBuf);
 
 impl Backend for OnDisk {
-    async fn open(
-        self,
-        _host: Arc<dyn Host>,
-        _node: catga_core::NodeName,
-        _limits: &Limits,
-    ) -> Result<Parts, Fault> {
+    async fn open(self, _host: Arc<dyn Host>, _node: catga_core::NodeName) -> Result<Parts, Fault> {
         Ok(Parts::new(Arc::new(self.0)).with_views(Arc::new(Disk), self.1))
     }
 }

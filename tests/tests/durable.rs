@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catga::prelude::*;
-use catga::{DataDir, FaultCode, Outcome, StartError};
+use catga::{DataDir, FaultCode, Limits, Outcome, StartError};
 use catga_host::Host;
 use catga_journal::segment::{FileKind, read_whole, write_whole};
 use catga_testkit::VirtualHost;
@@ -83,6 +83,55 @@ fn what_was_acknowledged_survives_a_loss_of_power() {
         assert_eq!(again, Ok(first), "the same key is the same order, also after a restart");
         let survives = node.cluster().status().guarantees.survives;
         assert_eq!(survives.to_string(), "power-loss");
+    });
+}
+
+/// The limit asks who comes, and decides nothing about what stands in the log.
+#[test]
+fn fewer_keys_than_are_remembered_lose_no_order() {
+    catga_testkit::run(3, async |host| {
+        let start = async |keys| {
+            let mut limits = Limits::default();
+            limits.keys = keys;
+            let builder = Catga::builder().name("node1").host(host.clone()).limits(limits);
+            let builder = builder.service(|n| Orders { book: n.projection() });
+            builder.data_dir(DATA).start().await.expect("it starts")
+        };
+        let send =
+            async |node: &Node, key| node.send(CreateOrder::for_customer("ann")).key(key).await;
+        let node = start(10).await;
+        let mut orders = Vec::new();
+        for key in ["a", "b", "c"] {
+            orders.push(send(&node, key).await.expect("there is room"));
+        }
+        host.power_cut().await;
+        let node = start(1).await;
+        assert_all(&node, &orders).await;
+        assert_eq!(send(&node, "c").await.as_ref(), Ok(&orders[2]));
+        let refused = send(&node, "d").await;
+        assert!(refused.is_err_and(|failure| {
+            let Failure::Fault(fault) = failure else { return false };
+            fault.code() == FaultCode::KeysExhausted && fault.message().contains("limits.keys")
+        }));
+    });
+}
+
+#[test]
+fn a_key_makes_room_when_its_time_is_over_though_nothing_else_comes() {
+    catga_testkit::run(4, async |host| {
+        let mut limits = Limits::default();
+        limits.keys = 1;
+        let builder = Catga::builder().name("node1").host(host.clone()).limits(limits);
+        let builder = builder.service(|n| Orders { book: n.projection() });
+        let dir = DataDir::new(DATA).key_retention(Duration::from_secs(60));
+        let node = builder.data_dir(dir).start().await.expect("it starts");
+        let send = |key| node.send(CreateOrder::for_customer("ann")).key(key);
+        send("a").await.expect("there is room");
+        host.advance(Duration::from_secs(59)).await;
+        assert!(send("b").await.is_err(), "a key is remembered for a minute");
+        host.advance(Duration::from_secs(1)).await;
+        send("b").await.expect("the minute is over");
+        assert!(send("c").await.is_err());
     });
 }
 

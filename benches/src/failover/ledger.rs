@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use crate::orders::OrderId;
 use crate::trio::Ask;
 
+/// The status of a server that has taken nothing of the request, such as one that drains.
+const SENDS_ON: &str = "503";
+
 /// Everything that was acknowledged, in the order in which it was.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
@@ -70,9 +73,11 @@ impl Ledger {
 }
 
 impl Failures {
-    /// Those that a client notices as more than a server that is not there.
+    /// Those that a client notices as more than a server that is not there, or that sends it on to
+    /// another one.
     pub(super) fn after_sending(&self) -> u64 {
-        self.broken + self.late + self.refused.values().sum::<u64>()
+        let refused = self.refused.iter().filter(|(status, _)| *status != SENDS_ON);
+        self.broken + self.late + refused.map(|(_, times)| times).sum::<u64>()
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use catga::host::Host;
 use catga::journal::Journal;
 use catga::prelude::*;
-use catga::{Backend, DataDir, Limits, NodeName, Parts, StartError, StreamName};
+use catga::{Backend, DataDir, NodeName, Parts, StartError, StreamName};
 
 /// The bytes of one event's note.
 pub(super) const PAYLOAD_BYTES: usize = 256;
@@ -93,13 +93,8 @@ struct Tapped {
 }
 
 impl Backend for Tapped {
-    async fn open(
-        self,
-        host: Arc<dyn Host>,
-        node: NodeName,
-        limits: &Limits,
-    ) -> Result<Parts, Fault> {
-        let parts = self.dir.open(host, node, limits).await?;
+    async fn open(self, host: Arc<dyn Host>, node: NodeName) -> Result<Parts, Fault> {
+        let parts = self.dir.open(host, node).await?;
         let journal = Arc::clone(&parts.journal);
         *self.journal.lock().unwrap_or_else(PoisonError::into_inner) = Some(journal);
         Ok(parts)

@@ -16,7 +16,7 @@ use catga_cluster::{DataOptions, Member, MemberOptions, Secret, SecretTooShort};
 use catga_core::{Fault, FaultCode, Layer, NodeName};
 use catga_engine::{ENGINE_VERSION, FIRST_ENGINE_VERSION};
 use catga_host::Host;
-use catga_runtime::{Backend, Builder, Limits, Parts, StartFault};
+use catga_runtime::{Backend, Builder, Parts, StartFault};
 
 use self::member_address::MemberAddress;
 use self::peers::ClusterPeers;
@@ -301,12 +301,7 @@ impl Backend for Cluster {
         }
     }
 
-    async fn open(
-        self,
-        host: Arc<dyn Host>,
-        node: NodeName,
-        limits: &Limits,
-    ) -> Result<Parts, Fault> {
+    async fn open(self, host: Arc<dyn Host>, node: NodeName) -> Result<Parts, Fault> {
         let mut faults = Vec::new();
         let members = self.members(&mut faults);
         let Some(own) = self.own(&members, &mut faults) else {
@@ -315,7 +310,7 @@ impl Backend for Cluster {
         let listening = self.listening(&own);
         let data =
             self.data.unwrap_or_else(|| DataDir::new(PathBuf::from("data").join(node.as_str())));
-        let mut data = data.options(node, limits);
+        let mut data = data.options(node);
         // The node asks the next leader about what is in doubt.
         data.replica = data.replica.with_doubtful_max(0);
         data.replica.engine_version_max = self.engine_version_max;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use catga_cluster::{DataOptions, open_alone};
 use catga_core::{Fault, Layer, NodeName};
 use catga_host::Host;
-use catga_runtime::{Backend, Builder, Limits, Parts, StartFault};
+use catga_runtime::{Backend, Builder, Parts, StartFault};
 
 /// One process on disk: what was acknowledged survives the loss of power.
 ///
@@ -94,16 +94,14 @@ impl DataDir {
     }
 
     /// What the node called `node` keeps in it, and how.
-    pub(crate) fn options(self, node: NodeName, limits: &Limits) -> DataOptions {
+    pub(crate) fn options(self, node: NodeName) -> DataOptions {
         let mut options = DataOptions::new(node, self.dir);
         options.pace.bytes = self.checkpoint_bytes;
         options.pace.interval = self.checkpoint_interval;
         options.pace.log_kept_bytes = self.log_kept_bytes;
         options.storage.segment_bytes = self.segment_bytes;
-        let engine = &mut options.replica.limits;
-        engine.keys = limits.keys;
         if let Some(retention) = self.key_retention {
-            engine.key_retention_ms = retention.as_millis() as u64;
+            options.replica.limits.key_retention_ms = retention.as_millis() as u64;
         }
         options
     }
@@ -132,13 +130,8 @@ impl Backend for DataDir {
         }
     }
 
-    async fn open(
-        self,
-        host: Arc<dyn Host>,
-        node: NodeName,
-        limits: &Limits,
-    ) -> Result<Parts, Fault> {
-        let (replica, dir) = open_alone(host, self.options(node, limits)).await?;
+    async fn open(self, host: Arc<dyn Host>, node: NodeName) -> Result<Parts, Fault> {
+        let (replica, dir) = open_alone(host, self.options(node)).await?;
         Ok(Parts::new(replica).with_views(dir.files(), dir.views()))
     }
 }

@@ -161,6 +161,14 @@ impl<S: State> Engine<S> {
         Some(alias.id)
     }
 
+    /// How many keys are remembered, without those that go with an entry `ahead_ms` from now.
+    ///
+    /// For whoever is about to propose a command under a new key. How many there may be is no rule of
+    /// the engine: what stands in the log counts, whatever limit a node has.
+    pub fn keys_in(&self, ahead_ms: u64) -> usize {
+        self.keys.left_at(self.time_ms.saturating_add(ahead_ms), &self.limits)
+    }
+
     /// How many effects have counted.
     pub fn offset(&self) -> Offset {
         self.offset
@@ -234,7 +242,7 @@ impl<S: State> Engine<S> {
     }
 
     /// Whether the effect counts; if not, the verdict on it. Leaves no trace.
-    fn decide(&mut self, effect: &Effect, engine: u32) -> Result<(), Verdict> {
+    fn decide(&self, effect: &Effect, engine: u32) -> Result<(), Verdict> {
         // Judged by the entry and not by what this build knows, which differs between nodes.
         if effect.directive.as_ref().is_some_and(|asks| asks.engine_version() > engine) {
             return Err(Verdict::Rejected(Rejection::EngineVersion));
@@ -250,9 +258,6 @@ impl<S: State> Engine<S> {
                 return Err(Verdict::Rejected(Rejection::PayloadMismatch));
             }
             Lookup::Expired => return Err(Verdict::Rejected(Rejection::Expired)),
-        }
-        if effect.key.is_some() && !self.keys.has_room(self.time_ms, &self.limits) {
-            return Err(Verdict::Rejected(Rejection::KeysExhausted));
         }
         for (condition, index) in effect.conditions.iter().zip(0..) {
             condition::check(condition, &self.state)

@@ -45,20 +45,17 @@ impl Keys {
         }
     }
 
-    /// True if one more key may be recorded.
-    ///
-    /// Exact, however far the purge has come: it goes on until there is room or nothing to purge.
-    pub(crate) fn has_room(&mut self, time_ms: u64, limits: &Limits) -> bool {
-        while self.aliases.len() >= limits.keys {
-            if !self.purge_one(time_ms, limits) {
-                return false;
-            }
-        }
-        true
+    /// How many are left when an entry has been applied at this time.
+    pub(crate) fn left_at(&self, time_ms: u64, limits: &Limits) -> usize {
+        let over = self.queue.iter().take(PURGED_PER_ENTRY);
+        let over = over.take_while(|(since_ms, _)| is_over(*since_ms, time_ms, limits));
+        let gone = over.filter(|(since_ms, key)| {
+            self.aliases.get(&**key).is_some_and(|alias| alias.since_ms == *since_ms)
+        });
+        self.len() - gone.count()
     }
 
-    /// Records an alias, for which the caller has seen that there is room; false if the key stood
-    /// there already, its time being over.
+    /// Records an alias; false if the key stood there already, its time being over.
     pub(crate) fn record(&mut self, key: Arc<OutsideKey>, alias: Alias) -> bool {
         self.queue.push_back((alias.since_ms, Arc::clone(&key)));
         self.aliases.put(&key, alias)

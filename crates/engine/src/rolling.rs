@@ -75,7 +75,6 @@ fn number(rejection: Rejection) -> u64 {
     match rejection {
         Rejection::Expired => 1,
         Rejection::PayloadMismatch => 2,
-        Rejection::KeysExhausted => 3,
         Rejection::EngineVersion => 4,
     }
 }

@@ -32,8 +32,6 @@ pub enum Rejection {
     Expired,
     /// The id or the key has counted with another payload.
     PayloadMismatch,
-    /// As many outside keys are remembered as may be.
-    KeysExhausted,
     /// It raises the engine to a version that its entry does not carry.
     EngineVersion,
 }

@@ -205,7 +205,6 @@ fn random_entries_reach_every_verdict() {
         "conflict, WrittenBy",
         "rejected, Expired",
         "rejected, PayloadMismatch",
-        "rejected, KeysExhausted",
         "rejected, EngineVersion",
     ] {
         let times = seen.get(expected).copied().unwrap_or(0);

@@ -9,12 +9,12 @@ use catga_engine::{
 };
 
 use support::{
-    Bench, EXHAUSTED, EXPIRED, MISMATCH, VERSION, attempt, conflict, counted, duplicate, effect,
-    event, id, key, keyed, of, opening, stream, tag, under, wall, write,
+    Bench, EXPIRED, MISMATCH, VERSION, attempt, conflict, counted, duplicate, effect, event, id,
+    key, keyed, of, opening, stream, tag, under, wall, write,
 };
 
 fn small() -> Limits {
-    Limits { keys: 2, key_retention_ms: 100, kept_retention_ms: 100, kept: 2 }
+    Limits { key_retention_ms: 100, kept_retention_ms: 100, kept: 2 }
 }
 
 fn known(offset: u64) -> Lookup {
@@ -106,18 +106,31 @@ fn a_key_outlives_the_mark_and_the_session_of_its_id() {
 }
 
 #[test]
-fn keys_are_retained_for_their_time_and_at_most_so_many() {
+fn keys_are_retained_for_their_time() {
     let mut bench = Bench::open(small());
     bench.one(keyed(1, "k"));
     bench.pass(60);
-    let verdicts = bench.all(vec![keyed(2, "l"), keyed(3, "m"), keyed(4, "k"), effect(5)]);
-    assert_eq!(verdicts, [counted(3), EXHAUSTED, duplicate(2), counted(4)]);
-    assert_eq!(bench.engine.lookup(id(1, 3), None, 0), Lookup::New);
+    let verdicts = bench.all(vec![keyed(2, "l"), keyed(3, "k"), effect(4)]);
+    assert_eq!(verdicts, [counted(3), duplicate(2), counted(4)]);
     bench.pass(39);
-    assert_eq!(bench.one(keyed(3, "m")), EXHAUSTED);
+    assert_eq!(bench.engine.lookup(id(1, 9), Some(&key("k")), 0), known(2));
     bench.pass(1);
     assert_eq!(bench.engine.lookup(id(1, 9), Some(&key("k")), 0), Lookup::New);
-    assert_eq!(bench.one(keyed(3, "m")), counted(5));
+    assert_eq!(bench.engine.lookup(id(1, 9), Some(&key("l")), 0), known(3));
+}
+
+#[test]
+fn keys_are_counted_without_those_that_go_with_the_next_entry() {
+    let mut bench = Bench::open(small());
+    bench.one(keyed(1, "k"));
+    bench.pass(60);
+    bench.one(keyed(2, "l"));
+    let keys = [0, 39, 40, 99, 100].map(|ahead_ms| bench.engine.keys_in(ahead_ms));
+    assert_eq!(keys, [2, 2, 1, 1, 0]);
+    bench.pass(40);
+    assert_eq!(bench.one(keyed(3, "k")), counted(4));
+    let keys = [0, 60, 100].map(|ahead_ms| bench.engine.keys_in(ahead_ms));
+    assert_eq!(keys, [2, 1, 0], "a key that is used again counts once");
 }
 
 #[test]
@@ -131,17 +144,16 @@ fn a_key_may_be_used_again_after_its_time() {
 }
 
 #[test]
-fn many_keys_that_expire_at_once_are_all_over_and_make_room() {
-    let limits = Limits { keys: 1000, ..small() };
+fn many_keys_that_expire_at_once_are_all_over() {
+    let limits = small();
     let mut bench = Bench::open(limits);
     let name = |sequence: u64| format!("k{sequence}");
     bench.all((1..=1000).map(|sequence| keyed(sequence, &name(sequence))).collect());
-    assert_eq!(bench.one(keyed(1001, "more")), EXHAUSTED);
     // More than one entry purges, so the youngest are used again before they are purged.
     bench.pass(100);
     let again: Vec<_> = (1..=1000).rev().map(|it| keyed(3000 - it, &name(it))).collect();
     assert!(bench.all(again).iter().zip(1002..).all(|(verdict, at)| *verdict == counted(at)));
-    assert_eq!(bench.one(keyed(3001, "more")), EXHAUSTED);
+    assert_eq!(bench.engine.keys_in(0), 1000, "each counts once, though it stands there twice");
     for it in 1..=1000 {
         let found = bench.engine.lookup(id(1, 9999), Some(&key(&name(it))), 0);
         assert_eq!(found, known(2002 - it), "{it}");

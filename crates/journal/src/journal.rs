@@ -34,6 +34,9 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// What the journal knows of an id or a key, on this node, now.
     fn lookup(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Lookup;
 
+    /// How many keys from outside this node would remember if something else were committed now.
+    fn keys(&self) -> usize;
+
     /// Waits until the effect of a command, which somebody may have put into the journal, has
     /// counted on this node. It may have counted already.
     fn counted(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Counted;

@@ -3,11 +3,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use catga_core::{Fault, NodeName};
-use catga_engine::Limits as EngineLimits;
 use catga_host::{Files, Host};
 use catga_journal::{Journal, LogLimits, MemoryLog, Replica, ReplicaOptions};
 
-use crate::{Limits, OpenListener, PeerCalls, ViewStore};
+use crate::{OpenListener, PeerCalls, ViewStore};
 
 /// What a node runs on: it opens the journal.
 ///
@@ -24,7 +23,6 @@ pub trait Backend: fmt::Debug + Send + 'static {
         self,
         host: Arc<dyn Host>,
         node: NodeName,
-        limits: &Limits,
     ) -> impl Future<Output = Result<Parts, Fault>> + Send;
 }
 
@@ -85,15 +83,8 @@ impl Parts {
 pub struct Memory;
 
 impl Backend for Memory {
-    async fn open(
-        self,
-        host: Arc<dyn Host>,
-        node: NodeName,
-        limits: &Limits,
-    ) -> Result<Parts, Fault> {
-        let engine = EngineLimits { keys: limits.keys, ..EngineLimits::default() };
-        let mut options = ReplicaOptions::new(node.clone());
-        options.limits = engine;
+    async fn open(self, host: Arc<dyn Host>, node: NodeName) -> Result<Parts, Fault> {
+        let options = ReplicaOptions::new(node.clone());
         let replica = Replica::open(host, options, async move |applier| {
             Ok(MemoryLog::open(node, applier, LogLimits::default()))
         })

@@ -150,8 +150,7 @@ impl<B: Backend, E: Layer, H: Layer> Builder<B, E, H> {
         }
         let host = self.host.unwrap_or_else(|| Arc::new(TokioHost::current()));
         // Boxed: a backend's start is a large future.
-        let opened =
-            Box::pin(self.backend.open(host.clone(), self.name.clone(), &self.limits)).await;
+        let opened = Box::pin(self.backend.open(host.clone(), self.name.clone())).await;
         let Parts { journal, views, peers, listener } = opened.map_err(journal_fault)?;
         let deadlines = Deadlines::new(host.clone());
         let watch = host.spawn("deadlines", Box::pin(deadlines.clone().watch()));

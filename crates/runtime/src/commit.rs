@@ -1,6 +1,7 @@
 mod append;
 mod call;
 mod faults;
+mod known;
 mod own;
 mod reopen;
 mod steward;
@@ -13,17 +14,18 @@ use catga_core::{
     AttemptId, Condition, Context, Fault, FaultCode, MessageId, NewEvent, NodeName, Offset,
     Outcome, Position, Source, StreamName, StreamSlice, Timestamp, payload_hash,
 };
-use catga_engine::{Effect, Lookup, OutsideKey, RecordedAnswer, Trail};
+use catga_engine::{Effect, OutsideKey, RecordedAnswer, Trail};
 use catga_host::{BoxFuture, Deadlines, Host, timeout};
-use catga_journal::{Committed, Held, Journal, Pending, RecordedOutcome, Role};
+use catga_journal::{Committed, Held, Journal, Pending, Role};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::call::Ticket;
 pub(crate) use self::call::{Call, Forwarded};
-use self::faults::{expired, in_doubt, mismatch};
+use self::faults::in_doubt;
 pub(crate) use self::faults::{rejected, too_late, unencodable};
+pub(crate) use self::known::Known;
 pub(crate) use self::own::OwnParts;
-use crate::flights::{Boarding, FlightGuard, Flights, LANDED, Subject};
+use crate::flights::Flights;
 use crate::forward::{ForwardedCommand, Gathering, Means, Search, open_session};
 use crate::session::{Marks, Session};
 use crate::{Limits, PeerCalls};
@@ -50,14 +52,6 @@ pub(crate) struct Committer {
     /// One permit for each durable command under way.
     slots: Arc<Semaphore>,
     attempts: AtomicU64,
-}
-
-/// What is to be done with a call that others may be about as well.
-pub(crate) enum Known {
-    /// Its answer is recorded.
-    Answered(Offset, RecordedOutcome),
-    /// It has to run; the guard keeps others waiting.
-    Run(FlightGuard),
 }
 
 impl Committer {
@@ -231,6 +225,8 @@ impl Committer {
         let mut held = vec![
             Held::new("commands", most.saturating_sub(self.slots.available_permits()), most),
             Held::within_others("keyed commands", self.flights.len()),
+            // Those under way have found room before the rest was recorded.
+            Held::new("keys", self.journal.keys(), self.limits.keys + most),
             Held::within_others(
                 "requests gathered",
                 self.requests.as_ref().map_or(0, |requests| requests.len()),
@@ -272,35 +268,6 @@ impl Committer {
     fn weight(&self, bytes: usize) -> u32 {
         let weight = 1 + bytes / PAYLOAD_PER_SLOT;
         u32::try_from(weight.min(self.limits.in_flight)).unwrap_or(u32::MAX)
-    }
-
-    /// Looks up what others know of the command: a recorded answer, or an attempt under way.
-    pub(crate) async fn known(&self, call: &Call<'_>) -> Result<Known, Fault> {
-        let subject = match &call.key {
-            Some(key) => Subject::Key(key.clone()),
-            None => Subject::Id(call.id),
-        };
-        loop {
-            let guard = match self.flights.board(&subject, call.payload_hash) {
-                Boarding::Cleared(guard) => guard,
-                Boarding::Mismatch => return Err(mismatch(call.id, call.key.as_ref())),
-                Boarding::Wait(landed) => {
-                    let wait = self.deadlines.by(call.until, landed.reach(LANDED));
-                    if wait.await.is_err() {
-                        return Err(in_doubt("an earlier call of the same command did not end"));
-                    }
-                    continue;
-                }
-            };
-            return match self.journal.lookup(call.id, call.key.as_ref(), call.payload_hash) {
-                Lookup::New => Ok(Known::Run(guard)),
-                Lookup::Known { offset } => {
-                    Ok(Known::Answered(offset, self.journal.outcome(offset).await?))
-                }
-                Lookup::PayloadMismatch => Err(mismatch(call.id, call.key.as_ref())),
-                Lookup::Expired => Err(expired(call.id)),
-            };
-        }
     }
 
     /// Sends one attempt's effect on its way, unless the call's deadline has passed.

@@ -52,7 +52,7 @@ mod tests {
     use catga_host::{Accept, Connection, Host};
 
     use super::*;
-    use crate::{Backend, Builder, Limits, Memory, Parts};
+    use crate::{Backend, Builder, Memory, Parts};
 
     /// Holds a door, of which the test sees whether it is there.
     #[derive(Debug)]
@@ -92,13 +92,8 @@ mod tests {
     struct Meeting(Arc<Opened>);
 
     impl Backend for Meeting {
-        async fn open(
-            self,
-            host: Arc<dyn Host>,
-            node: NodeName,
-            limits: &Limits,
-        ) -> Result<Parts, Fault> {
-            Ok(Memory.open(host, node, limits).await?.with_listener(self.0))
+        async fn open(self, host: Arc<dyn Host>, node: NodeName) -> Result<Parts, Fault> {
+            Ok(Memory.open(host, node).await?.with_listener(self.0))
         }
     }
 

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use catga::prelude::*;
-use catga::{Backend, Cluster, DataDir, ENGINE_VERSION, Limits, Parts, StartFault};
+use catga::{Backend, Cluster, DataDir, ENGINE_VERSION, Parts, StartFault};
 use catga_core::{NodeName, Offset};
 use catga_host::{Host, timeout};
 use catga_journal::{Journal, Role};
@@ -386,13 +386,8 @@ impl Backend for Watched {
         self.cluster.check(faults);
     }
 
-    async fn open(
-        self,
-        host: Arc<dyn Host>,
-        node: NodeName,
-        limits: &Limits,
-    ) -> Result<Parts, Fault> {
-        let parts = Box::pin(self.cluster.open(host, node, limits)).await?;
+    async fn open(self, host: Arc<dyn Host>, node: NodeName) -> Result<Parts, Fault> {
+        let parts = Box::pin(self.cluster.open(host, node)).await?;
         lock(&self.life).journal = Some(Arc::clone(&parts.journal));
         Ok(parts)
     }

@@ -71,9 +71,8 @@ enum Kind {
 }
 
 pub(crate) fn limits() -> impl Strategy<Value = Limits> {
-    (0..5usize, 0..60u64, prop_oneof![0..60u64, Just(1000)], 0..4usize).prop_map(
-        |(keys, key_retention_ms, kept_retention_ms, kept)| Limits {
-            keys,
+    (0..60u64, prop_oneof![0..60u64, Just(1000)], 0..4usize).prop_map(
+        |(key_retention_ms, kept_retention_ms, kept)| Limits {
             key_retention_ms,
             kept_retention_ms,
             kept,

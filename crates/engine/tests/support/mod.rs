@@ -125,7 +125,6 @@ pub(crate) const fn conflict(condition: u32, at: u64) -> Verdict {
 
 pub(crate) const EXPIRED: Verdict = Verdict::Rejected(Rejection::Expired);
 pub(crate) const MISMATCH: Verdict = Verdict::Rejected(Rejection::PayloadMismatch);
-pub(crate) const EXHAUSTED: Verdict = Verdict::Rejected(Rejection::KeysExhausted);
 pub(crate) const VERSION: Verdict = Verdict::Rejected(Rejection::EngineVersion);
 
 pub(crate) fn wall(millis: u64) -> Timestamp {

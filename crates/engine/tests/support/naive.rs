@@ -75,9 +75,6 @@ impl Naive {
             Lookup::Expired => return Verdict::Rejected(Rejection::Expired),
             Lookup::New => {}
         }
-        if effect.key.is_some() && self.live_keys() >= self.limits.keys {
-            return Verdict::Rejected(Rejection::KeysExhausted);
-        }
         for (index, condition) in effect.conditions.iter().enumerate() {
             if let Some(at) = self.contradiction(condition) {
                 return Verdict::Conflict { condition: index as u32, at: Offset(at) };

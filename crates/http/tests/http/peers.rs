@@ -72,12 +72,7 @@ struct Meeting {
 }
 
 impl Backend for Meeting {
-    async fn open(
-        self,
-        host: Arc<dyn Host>,
-        node: NodeName,
-        limits: &Limits,
-    ) -> Result<Parts, Fault> {
+    async fn open(self, host: Arc<dyn Host>, node: NodeName) -> Result<Parts, Fault> {
         let Self { peers, opened, met } = self;
         let listening = host.listen(([127, 0, 0, 1], 0).into()).await;
         let listener = listening.expect("a port is free");
@@ -86,7 +81,7 @@ impl Backend for Meeting {
         let entrance = Entrance::open(host.clone(), listener, move |peer| linked.accept(peer));
         opened.send(address).expect("the test waits for it");
         met.notified().await;
-        let parts = Memory.open(host, node, limits).await?;
+        let parts = Memory.open(host, node).await?;
         Ok(parts.with_peers(peers).with_listener(entrance))
     }
 }

@@ -32,6 +32,12 @@ impl Clock {
         (elapsed_ms, Timestamp::from_millis(self.host.wall_ms()))
     }
 
+    /// The milliseconds that an entry would add now.
+    pub(super) fn uncounted_ms(&self) -> u64 {
+        let counted = *self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        self.host.now().saturating_sub(counted).as_millis() as u64
+    }
+
     /// What the node's own wall clock says, by which nothing must be decided: for a bug on purpose.
     #[cfg(feature = "planted")]
     pub(super) fn wall_ms(&self) -> u64 {

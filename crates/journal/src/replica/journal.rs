@@ -40,6 +40,12 @@ impl<L: Log> Journal for Replica<L> {
         known.unwrap_or(Lookup::Expired)
     }
 
+    fn keys(&self) -> usize {
+        let ahead_ms = self.shared.clock.uncounted_ms();
+        // A replica that stopped says so of whatever is proposed next.
+        self.shared.read(|state| state.engine.keys_in(ahead_ms)).unwrap_or_default()
+    }
+
     fn counted(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Counted {
         let counted = self.shared.awaited.register(id, key, payload_hash);
         // Only now, so that what is applied between the two is not missed.
@@ -154,7 +160,7 @@ impl<L: Log> Journal for Replica<L> {
         ];
         let remembered = shared.read(|state| {
             let engine = &state.engine;
-            let (remembered, keys) = (engine.remembered(), engine.limits().keys);
+            let remembered = engine.remembered();
             [
                 Held::within_others("sessions", remembered.sessions),
                 Held::within_others("ids", remembered.ids),
@@ -163,7 +169,6 @@ impl<L: Log> Journal for Replica<L> {
                     remembered.kept,
                     engine.limits().kept * remembered.sessions,
                 ),
-                Held::new("keys", remembered.keys, keys),
                 Held::within_others("checkpoints under way", state.frozen.len()),
             ]
         });

@@ -7,15 +7,21 @@ pub(crate) fn rejected(id: MessageId, key: Option<&OutsideKey>, rejection: Rejec
     match rejection {
         Rejection::Expired => expired(id),
         Rejection::PayloadMismatch => mismatch(id, key),
-        Rejection::KeysExhausted => Fault::new(
-            FaultCode::KeysExhausted,
-            "as many idempotency keys are remembered as may be; retry later, or without a key",
-        ),
         Rejection::EngineVersion => Fault::new(
             FaultCode::LogUnavailable,
             "the journal does not understand this effect yet; finish the upgrade of all nodes",
         ),
     }
+}
+
+pub(super) fn keys_exhausted(most: usize) -> Fault {
+    Fault::new(
+        FaultCode::KeysExhausted,
+        format!(
+            "{most} idempotency keys are remembered, and no more may be (`limits.keys`); try again \
+             later, or without a key"
+        ),
+    )
 }
 
 pub(super) fn mismatch(id: MessageId, key: Option<&OutsideKey>) -> Fault {
