@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catga::prelude::*;
-use catga::{Outcome, Position, ReadLevel, Replied};
+use catga::{FaultCode, Outcome, Position, ReadLevel, Replied};
 use catga_host::Host;
 use fastrand::Rng;
 use order_cluster::messages::{CancelOrder, CreateOrder, GetOrder, OrderError};
@@ -273,6 +273,7 @@ impl Client {
         };
         let answer = match (replied.answer, action) {
             (Err(Failure::Fault(fault)), _) => {
+                known.exercised.no_room += u64::from(fault.code() == FaultCode::KeysExhausted);
                 match fault.outcome() {
                     Outcome::NotExecuted => known.exercised.not_executed += 1,
                     Outcome::Unknown => known.exercised.unknown += 1,

@@ -73,6 +73,8 @@ pub struct Exercised {
     pub dead_letters: u64,
     /// Keys that counted again after they had been forgotten.
     pub keys_used_again: u64,
+    /// Commands under a new key when there was no room for one.
+    pub no_room: u64,
     /// How often each promise was looked at.
     pub evaluated: Evaluations,
     /// What only several nodes go through.
@@ -173,6 +175,7 @@ impl Exercised {
             ("deliveries that panicked", self.broken_deliveries),
             ("dead letters", self.dead_letters),
             ("forgotten keys", self.keys_used_again),
+            ("no room for a key", self.no_room),
         ];
         let cluster = self.cluster;
         // A lone node goes through none of them.
@@ -282,6 +285,7 @@ impl AddAssign for Exercised {
             broken_deliveries,
             dead_letters,
             keys_used_again,
+            no_room,
             evaluated,
             cluster,
         } = other;
@@ -315,6 +319,7 @@ impl AddAssign for Exercised {
         self.broken_deliveries += broken_deliveries;
         self.dead_letters += dead_letters;
         self.keys_used_again += keys_used_again;
+        self.no_room += no_room;
         self.evaluated += evaluated;
         self.cluster += cluster;
     }

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use catga::prelude::*;
-use catga::{Backend, Limits, Parts, StartError, Wiring};
+use catga::{Backend, Parts, StartError, Wiring};
 use catga_cluster::{DataOptions, RaftLog, open_alone};
 use catga_core::NodeName;
 use catga_host::Host;
@@ -25,9 +25,10 @@ pub(crate) async fn start(
 ) -> Result<(Node, Handle), StartError> {
     let opened = Arc::default();
     let backend = Alone { tuning: tuning.clone(), opened: Arc::clone(&opened) };
+    let limits = tuning.limits(host.now());
     let node = Catga::builder()
         .host(host)
-        .limits(limits())
+        .limits(limits)
         .service(|wiring| Orders { book: wiring.projection() })
         .service(misbehaving(world))
         .backend(backend)
@@ -35,13 +36,6 @@ pub(crate) async fn start(
         .await?;
     let handle = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
     Ok((node, handle.expect("a node that has started has opened its journal")))
-}
-
-/// Those of every simulated node: a subscriber gives up soon, since many wait for that.
-pub(crate) fn limits() -> Limits {
-    let mut limits = Limits::default();
-    limits.delivery_attempts = 3;
-    limits
 }
 
 /// Makes the service that misbehaves in `world`.

@@ -21,6 +21,8 @@ pub(crate) struct Tuning {
     pub(crate) life: Duration,
     /// How long a key from outside is remembered; a day if nothing is said.
     pub(crate) key_retention: Option<Duration>,
+    /// How many keys there may be then, in a start that says the least.
+    pub(crate) keys: usize,
     /// Disks lose bits of what a node needs to start, and fail to read and to write.
     pub(crate) rots: bool,
 }
@@ -30,6 +32,18 @@ impl Tuning {
     /// them, whatever it held before.
     pub(crate) fn turnover_bytes(&self) -> usize {
         self.log_kept_bytes + 3 * self.checkpoint_bytes + 2 * self.segment_bytes as usize
+    }
+
+    /// The limits of a node that starts at `now`. Where keys are forgotten soon, no two starts have
+    /// the same room for them: that must not matter to what was acknowledged.
+    pub(crate) fn limits(&self, now: Duration) -> catga::Limits {
+        let mut limits = catga::Limits::default();
+        // Many wait for a subscriber to give up.
+        limits.delivery_attempts = 3;
+        if self.key_retention.is_some() {
+            limits.keys = self.keys << (now.as_millis() % 3);
+        }
+        limits
     }
 
     /// The limits of the engine on every node.
@@ -46,6 +60,7 @@ impl Tuning {
         let mut late = dice.clone().fork();
         let is_short = late.u8(0..4) == 0;
         let retention = Duration::from_millis(late.u64(300..=3_000));
+        let rots = late.bool();
         Self {
             clients: dice.u64(1..=12),
             segment_bytes: 4096 << dice.u32(0..=5),
@@ -59,7 +74,8 @@ impl Tuning {
                 ..=Duration::from_millis(dice.u64(1..=8)),
             life: Duration::from_millis(dice.u64(50..=2500)),
             key_retention: is_short.then_some(retention),
-            rots: late.bool(),
+            keys: late.usize(60..=300),
+            rots,
         }
     }
 }

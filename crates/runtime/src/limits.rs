@@ -36,7 +36,7 @@ pub struct Limits {
     pub drain_wait: Duration,
     /// How many keys from outside may be remembered when a command under a new one comes: 1,000,000,
     /// which are eleven a second, since each is remembered for a day. Past that such commands are
-    /// refused. A key takes some 250 bytes of memory on every node, and 80 of every checkpoint.
+    /// refused. A key takes some 300 bytes of memory on every node, and 120 of every checkpoint.
     pub keys: usize,
 }
 

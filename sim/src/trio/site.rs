@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::NODES;
 use super::visit::Visit;
 use crate::invariants::Ground;
-use crate::machine::{limits, misbehaving};
+use crate::machine::misbehaving;
 use crate::tuning::Tuning;
 use crate::unruly::World;
 use crate::watch::Watch;
@@ -120,7 +120,8 @@ impl Site {
         let cluster =
             cluster(self.number, tuning).engine_version_max(self.engine.load(Ordering::Relaxed));
         let watched = Watched { cluster, life: Arc::clone(&life) };
-        let builder = Catga::builder().name(self.name()).host(self.host.clone()).limits(limits());
+        let limits = tuning.limits(self.host.now());
+        let builder = Catga::builder().name(self.name()).host(self.host.clone()).limits(limits);
         let builder = builder.service(|wiring| Orders { book: wiring.projection() });
         let builder = builder.service(misbehaving(&self.world));
         let started = builder.backend(watched).start();
