@@ -23,6 +23,7 @@ impl Program {
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let start = Instant::now();
         let process = Command::new(program)
+            .args(["--nodes", "1"])
             .env("PORT", address.port().to_string())
             .env("NODE_ID", "node1")
             .env("DATA_DIR", folder.path())
