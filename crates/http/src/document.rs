@@ -92,12 +92,15 @@ fn described(
     for header in headers(operation.is_command) {
         builder = builder.parameter(header);
     }
-    let (status, what) =
-        if operation.creates { ("201", "It was created") } else { ("200", "The answer") };
+    let (status, what) = match &operation.reply {
+        _ if operation.creates => ("201", "It was created"),
+        Some(_) => ("200", "The answer"),
+        None => ("204", "It is done"),
+    };
     if operation.for_operators {
         builder = builder.security(by_operators());
     }
-    let mut success = answer(what, Some(operation.reply.clone()));
+    let mut success = answer(what, operation.reply.clone());
     if operation.creates {
         success.headers.insert("Location".to_owned(), header("Where it stands").into());
     }

@@ -3,6 +3,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, Schema};
 use utoipa::openapi::{Ref, RefOr};
 
+use crate::reply;
 use crate::route::Route;
 
 /// What OpenAPI says of one route, and what is checked of it at start.
@@ -18,7 +19,8 @@ pub(crate) struct Operation {
     pub(crate) message: &'static str,
     /// The message, if it is an object of fields.
     pub(crate) object: Option<Object>,
-    pub(crate) reply: RefOr<Schema>,
+    /// None if there is nothing in it, and so no body.
+    pub(crate) reply: Option<RefOr<Schema>>,
     /// Every schema that the others refer to.
     pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
 }
@@ -47,7 +49,7 @@ impl Operation {
             for_operators: route.for_operators,
             message: M::NAME,
             object,
-            reply: named::<M::Reply>(&mut schemas),
+            reply: (!reply::is_empty::<M::Reply>()).then(|| named::<M::Reply>(&mut schemas)),
             schemas,
         }
     }

@@ -13,12 +13,17 @@ pub(crate) const POSITION: HeaderName = HeaderName::from_static("catga-position"
 /// `false` on an answer whose effect this node's views do not show yet.
 pub(crate) const VISIBLE: HeaderName = HeaderName::from_static("catga-visible");
 
+/// Whether a reply of this type has no body.
+pub(crate) fn is_empty<T: 'static>() -> bool {
+    TypeId::of::<T>() == TypeId::of::<()>()
+}
+
 /// A reply as JSON; one of type `()` has no body.
 pub(crate) fn json<T: Serialize + 'static>(
     status: StatusCode,
     reply: &T,
 ) -> Result<Response, Fault> {
-    if TypeId::of::<T>() == TypeId::of::<()>() {
+    if is_empty::<T>() {
         let mut response = Response::new(Body::empty());
         *response.status_mut() =
             if status == StatusCode::OK { StatusCode::NO_CONTENT } else { status };

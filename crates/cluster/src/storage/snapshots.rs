@@ -47,8 +47,9 @@ pub enum SnapshotError {
     File(#[from] SegmentError),
     /// The applier holds less than the oldest snapshot.
     #[error(
-        "the oldest snapshot in {} is of entry {}, and no checkpoint that goes so far can be \
-         read; nothing was changed. Restore the data directory from a backup, or replace the node",
+        "the oldest snapshot in {} is of entry {}, and no checkpoint of the journal beside it that \
+         goes so far can be read (`verify` says which is damaged); nothing was changed. Restore the \
+         data directory from a backup, or replace the node",
         dir.display(),
         upto.index
     )]

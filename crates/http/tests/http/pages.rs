@@ -114,6 +114,9 @@ async fn openapi_describes_the_messages_and_swagger_ui_shows_it() {
     );
     assert!(create["responses"]["201"]["headers"]["Location"].is_object());
     assert!(create["responses"]["201"]["headers"]["Catga-Position"].is_object());
+    let touched = &document["paths"]["/orders/{orderId}"]["delete"]["responses"];
+    assert!(touched["204"].is_object() && touched["204"]["content"].is_null(), "{touched}");
+    assert!(touched["200"].is_null(), "a reply of nothing has no body: {touched}");
     let problem = &create["responses"]["4XX"]["content"]["application/problem+json"]["schema"];
     assert_eq!(problem, &json!({"$ref": "#/components/schemas/Problem"}));
 
