@@ -265,12 +265,40 @@ fn a_member_that_was_taken_out_gives_no_more_commands() {
 }
 
 #[test]
+fn who_finds_nobody_to_join_gives_up_after_its_patience() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 4);
+        let nodes = machines.start_all(3).await;
+        let start = || machines.start(3, later(&machines, 3).founding_wait(ms(2_000)));
+        let cut = async |pairs: &[(usize, usize)], said: &str| {
+            for (one, other) in pairs {
+                machines.network.cut(&name(*one), &name(*other));
+                machines.network.cut(&name(*other), &name(*one));
+            }
+            let began = tokio::time::Instant::now();
+            let why = start().await.map(drop).expect_err("nobody takes it in").to_string();
+            assert!((ms(2_000)..ms(8_000)).contains(&began.elapsed()), "{:?}", began.elapsed());
+            assert!(why.contains("2s") && why.contains(said), "{why}");
+            machines.network.heal_all();
+        };
+        cut(&[(3, 0), (3, 1), (3, 2)], "node1:5001: it cannot be reached").await;
+        cut(&[(0, 1), (1, 2), (2, 0)], "a quorum of it must run").await;
+        // Nothing is left of it that would be in the way of the next start.
+        let node = start().await.expect("it joins");
+        order(&node, "alice").await;
+        assert_eq!(count(&nodes[0], "alice").await, 1);
+    });
+}
+
+#[test]
 fn whom_the_leader_cannot_reach_gets_no_vote() {
     catga_testkit::run(1, async |test| {
         let machines = Machines::new(&test, 1, 2);
         let first = machines.start(0, machines.cluster(0, 1)).await.expect("it starts");
         let elsewhere = machines.cluster(1, 1).address("http://elsewhere:5001");
-        // It is let in, and what it has to hold never comes.
+        // It is let in, and what it has to hold never comes. As long as a leader answers, no patience
+        // ends.
+        let elsewhere = elsewhere.founding_wait(ms(1_000));
         let second = tokio::time::timeout(ms(20_000), machines.start(1, elsewhere)).await;
         assert!(second.is_err(), "{second:?}");
         let promoted = first.cluster().promote("node2").await;

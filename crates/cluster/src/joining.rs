@@ -26,7 +26,7 @@ use self::messages::{JoinAnswer, Joiner, Saying};
 pub(crate) use self::petition::{Joined, Petition};
 use crate::room::Room;
 use crate::settled::is_settled;
-use crate::{Address, Node, NodeId, Peer, Raft, Recipient, Rt, Serve, Topic, TypeConfig};
+use crate::{Address, LogId, Node, NodeId, Peer, Raft, Recipient, Rt, Serve, Topic, TypeConfig};
 
 /// A learner that lacks no more entries gets its vote: while it fetches them, the others are a
 /// quorum without it.
@@ -86,7 +86,7 @@ impl Admission {
             return Ok(JoinAnswer::NotLeader { leader });
         }
         let Joiner { peer, says } = joiner;
-        let Saying { address, incarnation, belonged, version, full } = says;
+        let Saying { address, incarnation, belonged, by, version, full } = says;
         if incarnation != 0 && incarnation != self.incarnation {
             return Ok(JoinAnswer::Foreign);
         }
@@ -118,11 +118,13 @@ impl Admission {
                 Some((has, last)) => return Ok(JoinAnswer::CatchingUp { has, last }),
                 None => ChangeMembers::AddVoterIds(BTreeSet::from([*id])),
             },
-            // Under its old number nobody takes it for new.
             None if belonged && Planted::RemovedBelongs.is_here() => {
                 return Ok(JoinAnswer::Learner);
             }
-            None if belonged => return Ok(JoinAnswer::Removed),
+            // Under its old number nobody takes it for new.
+            None if belonged && self.may_be_committed(by).await? => {
+                return Ok(JoinAnswer::Removed);
+            }
             None => ChangeMembers::AddNodes(BTreeMap::from([(peer.id, node)])),
         };
         tracing::info!(node = %peer.name, address, ?change, "the membership changes");
@@ -136,6 +138,18 @@ impl Admission {
             ))) => Ok(JoinAnswer::Step),
             Ok(Err(error)) => Err(error.to_string()),
         }
+    }
+
+    /// False if the log of this leader has another entry than `by` where that stands: so a leader said
+    /// it who was deposed, and nobody has agreed.
+    async fn may_be_committed(&self, by: Option<LogId>) -> Result<bool, String> {
+        let Some(by) = by else { return Ok(true) };
+        let has = self.raft.with_raft_state(move |state| {
+            let ids = &state.log_ids;
+            let is_purged = ids.purged().is_some_and(|purged| by.index < purged.index);
+            is_purged || ids.get(by.index) == Some(by)
+        });
+        has.await.map_err(|error| error.to_string())
     }
 
     /// True if this node leads, as far as it knows.
@@ -164,6 +178,13 @@ impl Admission {
     /// The newest engine version that this node goes along with.
     fn supported(&self) -> u32 {
         (self.engine)().map_or(0, |engine| engine.supported)
+    }
+
+    /// The entry by which the log here says who belongs to the cluster; none if it says nothing.
+    fn told_by(&self) -> Option<LogId> {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        *metrics.membership_config.log_id()
     }
 
     /// Where those are that belong to the cluster, as far as the log here says.

@@ -1,6 +1,8 @@
 use bytes::Bytes;
 use catga_fuzz::{Choices, allocated};
 
+use crate::records::id_of;
+
 use super::messages::{JoinAnswer, Saying, join, read_join};
 
 fn answer(choices: &mut Choices<'_>) -> JoinAnswer {
@@ -29,7 +31,11 @@ fn what_joiners_say_and_hear_is_read_as_it_was_said_or_refused() {
             let (address, incarnation) = (choices.text(30), choices.number());
             let (belonged, full) = (choices.flip(), choices.flip());
             let version = u32::from(choices.byte());
-            join(&Saying { address, incarnation, belonged, version, full })
+            let by = choices.flip().then(|| {
+                let leader = (choices.number(), choices.number());
+                id_of(leader.0, leader.1, choices.number())
+            });
+            join(&Saying { address, incarnation, belonged, by, version, full })
         }
         .to_vec();
         choices.change(&mut bytes);

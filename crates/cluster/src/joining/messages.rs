@@ -1,7 +1,8 @@
 use bytes::Bytes;
 
-use crate::Peer;
+use crate::records::{LogIdRecord, log_id, log_id_record};
 use crate::wire::{self, Kind, WireError};
+use crate::{LogId, Peer};
 
 /// Who joins, or says that it is there.
 #[derive(Clone, Debug)]
@@ -17,8 +18,10 @@ pub(super) struct Saying {
     pub(super) address: String,
     /// Which life of the journal it has a part in; 0 from a build that did not say so.
     pub(super) incarnation: u64,
-    /// Its log says who belongs to the cluster: it has been a member.
+    /// It has been a member, or its log says so.
     pub(super) belonged: bool,
+    /// The entry by which its log says so; none if it knows.
+    pub(super) by: Option<LogId>,
     /// The newest engine version that it goes along with; 0 from a build that did not say so.
     pub(super) version: u32,
     /// Its disk has no room for entries.
@@ -60,6 +63,8 @@ struct JoinRecord {
     version: u32,
     #[prost(bool, tag = "5")]
     full: bool,
+    #[prost(message, optional, tag = "6")]
+    by: Option<LogIdRecord>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -103,18 +108,20 @@ struct Progress {
 
 /// Asks to be a member.
 pub(super) fn join(saying: &Saying) -> Bytes {
-    let Saying { address, incarnation, belonged, version, full } = saying.clone();
-    wire::message(Kind::Join, &JoinRecord { address, incarnation, belonged, version, full })
+    let Saying { address, incarnation, belonged, by, version, full } = saying.clone();
+    let by = by.as_ref().map(log_id_record);
+    wire::message(Kind::Join, &JoinRecord { address, incarnation, belonged, version, full, by })
 }
 
 /// What the one who joins says of itself.
 pub(super) fn read_join(message: Bytes) -> Result<Saying, WireError> {
     let record: JoinRecord = wire::record(Kind::Join, message)?;
-    let JoinRecord { address, incarnation, belonged, version, full } = record;
+    let JoinRecord { address, incarnation, belonged, version, full, by } = record;
     if address.is_empty() || address.chars().any(char::is_control) {
         return Err(WireError::Malformed(Kind::Join, "its address"));
     }
-    Ok(Saying { address, incarnation, belonged, version, full })
+    let by = by.as_ref().map(log_id);
+    Ok(Saying { address, incarnation, belonged, by, version, full })
 }
 
 impl JoinAnswer {

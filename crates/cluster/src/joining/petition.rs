@@ -8,7 +8,7 @@ use catga_host::Host;
 
 use super::messages::{self, JoinAnswer, Joiner, Saying};
 use super::{Admission, STEP_WAIT, leader_elsewhere};
-use crate::{Address, FoundingError, Links, Peer, Peers, Recipient, Topic};
+use crate::{Address, FoundingError, Links, LogId, Peer, Peers, Recipient, Topic};
 
 /// How long whoever is asked may take to be reached, where there is no link to it yet.
 const REACH_WAIT: Duration = Duration::from_secs(1);
@@ -49,6 +49,8 @@ pub(crate) struct Petition {
     helped: Duration,
     /// It has a place in the cluster, or had one: whoever does not know it has taken it out.
     belonged: bool,
+    /// The entry by which its own log says that it had; none once it knows.
+    by: Option<LogId>,
 }
 
 impl Petition {
@@ -64,7 +66,8 @@ impl Petition {
         founded: bool,
     ) -> Self {
         let now = host.now();
-        let belonged = founded || !own.known().is_empty();
+        let by = own.told_by().filter(|_| !founded);
+        let belonged = founded || by.is_some();
         let (asked, leader, heard, helped) = (0, None, now, now);
         let (me, address) = place;
         Self {
@@ -80,6 +83,7 @@ impl Petition {
             heard,
             helped,
             belonged,
+            by,
         }
     }
 
@@ -152,7 +156,9 @@ impl Petition {
             }
             Ok(answer) => {
                 tracing::debug!(?answer, "joining");
-                self.belonged |= matches!(answer, JoinAnswer::CatchingUp { .. });
+                if matches!(answer, JoinAnswer::CatchingUp { .. }) {
+                    self.belongs();
+                }
                 self.helped = self.host.now();
                 Ok(None)
             }
@@ -166,8 +172,13 @@ impl Petition {
 
     fn became(&mut self, joined: Joined) -> Joined {
         self.heard = self.host.now();
-        self.belonged = true;
+        self.belongs();
         joined
+    }
+
+    /// A leader that a majority confirms has it among the members.
+    fn belongs(&mut self) {
+        (self.belonged, self.by) = (true, None);
     }
 
     /// True if no leader has said for a while what this node is.
@@ -180,6 +191,7 @@ impl Petition {
             address: self.address.to_string(),
             incarnation: self.own.incarnation,
             belonged: self.belonged,
+            by: self.by,
             version: self.own.supported(),
             full: self.own.room.is_full(),
         };
