@@ -135,7 +135,10 @@ impl Trio {
             self.ledger.lock().exercised += exercised;
             Ok(())
         };
-        let why = || "a member is not replaced".to_owned();
+        let why = || {
+            let ended: Vec<_> = self.sites.iter().filter_map(Site::why_ended).collect();
+            format!("a member is not replaced; ended: {ended:?}")
+        };
         must(&*self.host, &self.ledger, replaced, why).await?;
         if nemesis.builds.finishes {
             nemesis.upgrade_rest().await;

@@ -56,7 +56,7 @@ fn one_seed_decides_everything_of_three_nodes() {
 /// What each has shown once is in `reliability/found.json`.
 #[test]
 fn seeds_that_have_failed_fail_no_more() {
-    for seed in [61_493, 70_591] {
+    for seed in [61_493, 70_591, 600_166] {
         let plan = Plan { seed, nodes: Nodes::Three, ticks: 10_000, bug: None, lines: false };
         assert_eq!(run(plan).violation, None, "again: cargo xtask sim --seed {seed} --lines");
     }

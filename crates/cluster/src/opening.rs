@@ -85,7 +85,8 @@ pub(crate) async fn open_journal(
     }
     let replica = replica.with_incarnation(incarnation).with_disk(disk);
     let opened = Replica::open(Arc::clone(host), replica, async |applier| {
-        let snapshots = SnapshotFiles::open(host, dir.files(), dir.snapshots(), applier.applied());
+        let (holds, purged) = (applier.applied(), log.purged());
+        let snapshots = SnapshotFiles::open(host, dir.files(), dir.snapshots(), holds, purged);
         let snapshots = snapshots.map_err(Fault::from)?;
         let store = Store {
             snapshots: Arc::new(ground.snapshots.get_or_init(|| snapshots).clone()),

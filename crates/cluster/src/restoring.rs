@@ -89,7 +89,8 @@ async fn begin_log(
     let members = members.map_err(|error| machine(io::Error::other(error.to_string())))?;
     let last_membership = Membership::new(Some(last), members);
     let meta = SnapshotMeta { last_log_id: Some(last), last_membership };
-    let snapshots = SnapshotFiles::open(host, data.files(), data.snapshots(), snapshot.upto)?;
+    let (files, dir) = (data.files(), data.snapshots());
+    let snapshots = SnapshotFiles::open(host, files, dir, snapshot.upto, None)?;
     snapshots.save(Snapshot { meta, snapshot }).await.map_err(machine)?;
     let options = StorageOptions::default();
     let mut log = LogStorage::open(host, data.files(), &data.log(), options).await?;

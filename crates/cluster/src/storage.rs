@@ -125,6 +125,11 @@ impl LogStorage {
         self.0.shared.full.load(Ordering::Relaxed)
     }
 
+    /// The last entry that it has not any more; none if it has all.
+    pub fn purged(&self) -> Option<LogId> {
+        self.lock().purged
+    }
+
     /// Has a write that waits for room fail instead, soon, and those that come later.
     pub fn stop_waiting(&self) {
         self.0.shared.ending.store(true, Ordering::Relaxed);

@@ -115,7 +115,8 @@ impl Trio {
         let log = LogStorage::open(&host, host.files(), Path::new("/data/log"), options).await;
         let log = log.expect("a log as it was left");
         let applier = self.recorder.applier(node);
-        let snapshots = SnapshotFiles::open(&host, files, snapshots.into(), applier.applied());
+        let snapshots =
+            SnapshotFiles::open(&host, files, snapshots.into(), applier.applied(), log.purged());
         let store = Store {
             log: log.clone(),
             snapshots: Arc::new(snapshots.expect("no snapshot, or a good one")),

@@ -48,7 +48,8 @@ impl StoreBuilder<TypeConfig, LogStorage, Machine, TempDir> for OnDisk {
         let host: Arc<dyn Host> = Arc::new(TokioHost::current());
         let storage = open(dir.path()).await.expect("an empty log");
         let (files, at) = (host.files(), dir.path().to_owned());
-        let snapshots = SnapshotFiles::open(&host, files, at, None).expect("an empty directory");
+        let snapshots =
+            SnapshotFiles::open(&host, files, at, None, None).expect("an empty directory");
         let applier = Box::new(Recorder::default().applier(0));
         let machine = Machine::new(&host, applier, Arc::new(snapshots));
         Ok((dir, storage, machine))

@@ -226,6 +226,11 @@ impl Site {
         !self.is_doomed() && lock(&self.life).why_ended().is_some_and(names_it)
     }
 
+    /// Why it does not run, if it has ended by itself.
+    pub(super) fn why_ended(&self) -> Option<String> {
+        lock(&self.life).why_ended()
+    }
+
     pub(super) fn check_start(&self) -> Result<(), Violation> {
         self.ended().map(drop)
     }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::ROOM_WAIT;
 use super::records::SnapshotRecord;
-use crate::{Snapshot, SnapshotStore};
+use crate::{LogId, Snapshot, SnapshotStore};
 
 /// How many snapshots are kept: the newest, and the one before it to fall back on.
 const KEPT: usize = 2;
@@ -45,19 +45,31 @@ pub enum SnapshotError {
     /// A file or the directory cannot be read.
     #[error(transparent)]
     File(#[from] SegmentError),
-    /// The applier holds less than the oldest snapshot.
+    /// The applier holds less than the oldest snapshot from which the log goes on.
     #[error(
-        "the oldest snapshot in {} is of entry {}, and no checkpoint of the journal beside it that \
-         goes so far can be read (`verify` says which is damaged); nothing was changed. Restore the \
-         data directory from a backup, or replace the node",
+        "the oldest snapshot in {} from which the log goes on is of entry {}, and no checkpoint of the \
+         journal beside it that goes so far can be read (`verify` says which is damaged); nothing was \
+         changed. Restore the data directory from a backup, or replace the node",
         dir.display(),
         upto.index
     )]
     Ahead {
         /// Where the snapshots are.
         dir: PathBuf,
-        /// What the oldest one holds.
+        /// What that one holds.
         upto: LogIndex,
+    },
+    /// The log goes on later than any snapshot.
+    #[error(
+        "the log goes on behind entry {purged}, and no snapshot in {} goes so far; nothing was \
+         changed. Restore the data directory from a backup, or replace the node",
+        dir.display()
+    )]
+    Missing {
+        /// Where the snapshots are.
+        dir: PathBuf,
+        /// The last entry that the log has not any more.
+        purged: u64,
     },
 }
 
@@ -70,7 +82,7 @@ impl From<SnapshotError> for Fault {
 impl SnapshotFiles {
     /// The snapshots in `dir` for an applier that `holds` the state up to some entry: the newest
     /// that it holds all of. Where its newest checkpoint cannot be read, that is an older one, from
-    /// which the log is applied again.
+    /// which the log is applied again; so it must hold all that the log has `purged`.
     ///
     /// # Errors
     /// See [`SnapshotError`].
@@ -79,12 +91,15 @@ impl SnapshotFiles {
         files: Arc<dyn Files>,
         dir: PathBuf,
         holds: Option<LogIndex>,
+        purged: Option<LogId>,
     ) -> Result<Self, SnapshotError> {
         remove_unfinished(&*files, &dir)?;
         let mut newest = None;
         let mut refused = None;
         for name in names(&*files, &dir)?.iter().rev() {
             match read(&*files, &dir.join(name)) {
+                // Nor does an older one.
+                Ok(found) if found.meta.last_log_id < purged => break,
                 Ok(found) if found.snapshot.upto <= holds => {
                     newest = Some(found);
                     break;
@@ -100,8 +115,10 @@ impl SnapshotFiles {
                 }
             }
         }
-        if let (None, Some(error)) = (&newest, refused) {
-            return Err(error);
+        if newest.is_none() {
+            let missing = purged.map(|purged| purged.index);
+            let missing = missing.map(|purged| SnapshotError::Missing { dir: dir.clone(), purged });
+            refused.or(missing).map_or(Ok(()), Err)?;
         }
         let host = Arc::clone(host);
         let (newest, turn) = (Mutex::new(newest), tokio::sync::Mutex::default());
@@ -206,5 +223,54 @@ impl SnapshotStore for SnapshotFiles {
 
     fn load(&self) -> BoxFuture<'_, io::Result<Option<Snapshot>>> {
         Box::pin(async { Ok(self.0.newest()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::Membership;
+    use crate::records::id_of;
+
+    const DIR: &str = "/snapshots";
+
+    fn at(index: u64) -> LogIndex {
+        LogIndex { term: 1, index }
+    }
+
+    #[test]
+    fn a_log_goes_on_from_no_snapshot_that_lacks_what_it_has_not_any_more() {
+        catga_testkit::run(1, async |host| {
+            let files = host.disk().clone();
+            let host = host.clone() as Arc<dyn Host>;
+            files.create_dir(Path::new(DIR)).await.expect("a directory");
+            let open = |holds, purged: Option<u64>| {
+                let (files, purged) = (Arc::new(files.clone()), purged.map(|at| id_of(1, 1, at)));
+                SnapshotFiles::open(&host, files, DIR.into(), Some(at(holds)), purged)
+            };
+            let store = open(0, None).expect("an empty directory");
+            for index in [24, 86] {
+                let last_log_id = Some(id_of(1, 1, index));
+                let meta = SnapshotMeta { last_log_id, last_membership: Membership::default() };
+                let snapshot = LogSnapshot { upto: Some(at(index)), data: Bytes::new() };
+                store.save(Snapshot { meta, snapshot }).await.expect("saved");
+            }
+            let opened = |holds, purged| {
+                let snapshots = open(holds, purged).map_err(|error| error.to_string())?;
+                Ok(snapshots.0.newest().and_then(|newest| newest.snapshot.upto).unwrap_or_default())
+            };
+            assert_eq!(opened(90, Some(86)), Ok(at(86)));
+            assert_eq!(opened(30, Some(24)), Ok(at(24)), "from there it is applied again");
+            let refused =
+                |holds, purged| opened(holds, purged).expect_err("what lies between is gone");
+            let ahead: String = refused(30, Some(86));
+            assert!(ahead.contains("is of entry 86") && ahead.contains(DIR), "{ahead}");
+            let missing = refused(90, Some(87));
+            assert!(missing.contains("behind entry 87") && missing.contains(DIR), "{missing}");
+        });
     }
 }

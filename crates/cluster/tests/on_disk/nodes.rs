@@ -211,7 +211,13 @@ impl Nodes {
             let log = Path::new("/data/log");
             let log = LogStorage::open(&host, host.files(), log, StorageOptions::default()).await;
             let log = log.map_err(Fault::from)?;
-            let snapshots = SnapshotFiles::open(&host, files, snapshots.into(), applier.applied());
+            let snapshots = SnapshotFiles::open(
+                &host,
+                files,
+                snapshots.into(),
+                applier.applied(),
+                log.purged(),
+            );
             let store = Store {
                 log: log.clone(),
                 snapshots: Arc::new(snapshots.map_err(Fault::from)?),

@@ -17,7 +17,7 @@ const DIR: &str = "/snapshots";
 const HOLDS: Option<LogIndex> = Some(LogIndex { term: u64::MAX, index: u64::MAX });
 
 async fn open(host: &Arc<dyn Host>, disk: &SimDisk) -> Result<Option<Snapshot>, String> {
-    let opened = SnapshotFiles::open(host, Arc::new(disk.clone()), DIR.into(), HOLDS);
+    let opened = SnapshotFiles::open(host, Arc::new(disk.clone()), DIR.into(), HOLDS, None);
     match opened {
         Ok(store) => Ok(store.load().await.expect("it is in memory")),
         Err(error) => Err(error.to_string()),
@@ -50,7 +50,7 @@ fn a_snapshot_on_disk_is_one_that_was_written() {
             .to_vec();
         runtime.block_on(async {
             let files = Arc::new(disk.clone());
-            let store = SnapshotFiles::open(&host, files, DIR.into(), HOLDS).expect("opened");
+            let store = SnapshotFiles::open(&host, files, DIR.into(), HOLDS, None).expect("opened");
             for snapshot in &saved {
                 store.save(snapshot.clone()).await.expect("saved");
             }
