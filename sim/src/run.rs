@@ -189,6 +189,7 @@ impl Simulation {
         for client in self.clients.clone() {
             client.lock().await.settle(&Here(&node), &*self.host).await?;
         }
+        self.tuning.forgets_keys(&*self.host).await;
         self.unruly.lock().await.settle(&[Here(&node)], &*self.host).await?;
         self.check(&node, &handle).await?;
         self.unruly.lock().await.audit(&Here(&node), &*self.host).await?;

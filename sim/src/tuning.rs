@@ -2,6 +2,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use catga_engine::Limits;
+use catga_host::Host;
 use fastrand::Rng;
 
 /// How a machine and its node are set up, as a seed decides: mostly tiny, so that what seldom
@@ -44,6 +45,11 @@ impl Tuning {
             limits.keys = self.keys << (now.as_millis() % 3);
         }
         limits
+    }
+
+    /// Waits until there is room for keys, where they are forgotten soon.
+    pub(crate) async fn forgets_keys(&self, host: &dyn Host) {
+        host.sleep(self.key_retention.unwrap_or_default()).await;
     }
 
     /// The limits of the engine on every node.

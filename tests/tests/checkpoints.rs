@@ -14,7 +14,7 @@ use catga::{
     StreamName,
 };
 use catga_core::StreamSlice;
-use catga_engine::{Effect, Lookup, OutsideKey, RecordHead};
+use catga_engine::{Effect, Lookup, OutsideKey, RecordHead, RememberedKeys};
 use catga_host::TokioHost;
 use catga_tests::wait_until;
 
@@ -142,7 +142,7 @@ impl Journal for Kept {
         self.0.lookup(id, key, payload_hash)
     }
 
-    fn keys(&self) -> usize {
+    fn keys(&self) -> RememberedKeys {
         self.0.keys()
     }
 

@@ -9,7 +9,7 @@ use crate::session::{Found, Recorded};
 use crate::sessions::Sessions;
 use crate::{
     Applied, Directive, Effect, Entry, Limits, Lookup, MemoryState, OutsideKey, RecordHead,
-    Rejection, Remembered, SessionInfo, State, Verdict,
+    Rejection, Remembered, RememberedKeys, SessionInfo, State, Verdict,
 };
 
 /// The newest version of the rules that this build decides by.
@@ -161,12 +161,16 @@ impl<S: State> Engine<S> {
         Some(alias.id)
     }
 
-    /// How many keys are remembered, without those that go with an entry `ahead_ms` from now.
+    /// How many keys are remembered, and whether an entry `ahead_ms` from now forgets some.
     ///
     /// For whoever is about to propose a command under a new key. How many there may be is no rule of
     /// the engine: what stands in the log counts, whatever limit a node has.
-    pub fn keys_in(&self, ahead_ms: u64) -> usize {
-        self.keys.left_at(self.time_ms.saturating_add(ahead_ms), &self.limits)
+    pub fn keys(&self, ahead_ms: u64) -> RememberedKeys {
+        let then_ms = self.time_ms.saturating_add(ahead_ms);
+        RememberedKeys {
+            count: self.keys.len(),
+            some_are_over: self.keys.purges_at(then_ms, &self.limits),
+        }
     }
 
     /// How many effects have counted.

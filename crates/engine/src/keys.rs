@@ -45,14 +45,9 @@ impl Keys {
         }
     }
 
-    /// How many are left when an entry has been applied at this time.
-    pub(crate) fn left_at(&self, time_ms: u64, limits: &Limits) -> usize {
-        let over = self.queue.iter().take(PURGED_PER_ENTRY);
-        let over = over.take_while(|(since_ms, _)| is_over(*since_ms, time_ms, limits));
-        let gone = over.filter(|(since_ms, key)| {
-            self.aliases.get(&**key).is_some_and(|alias| alias.since_ms == *since_ms)
-        });
-        self.len() - gone.count()
+    /// True if an entry at this time removes some.
+    pub(crate) fn purges_at(&self, time_ms: u64, limits: &Limits) -> bool {
+        self.queue.front().is_some_and(|(since_ms, _)| is_over(*since_ms, time_ms, limits))
     }
 
     /// Records an alias; false if the key stood there already, its time being over.

@@ -36,7 +36,7 @@ pub use engine::{ApplyError, ENGINE_VERSION, Engine, FIRST_ENGINE_VERSION};
 pub use entry::{DecodeEntryError, Entry, MAX_ENTRY_BYTES, MAX_ENTRY_EFFECTS};
 pub use limits::Limits;
 pub use memory::MemoryState;
-pub use remembered::Remembered;
+pub use remembered::{Remembered, RememberedKeys};
 pub use sessions::SessionInfo;
 pub use state::{RecordHead, State, StreamHead};
 pub use verdict::{Applied, Lookup, Rejection, Verdict};

@@ -5,7 +5,9 @@ use bytes::Bytes;
 use catga_core::{
     Fault, MessageId, Offset, Position, ReadLevel, RecordedEvent, StreamName, StreamSlice,
 };
-use catga_engine::{Effect, FIRST_ENGINE_VERSION, Lookup, OutsideKey, RecordHead, Verdict};
+use catga_engine::{
+    Effect, FIRST_ENGINE_VERSION, Lookup, OutsideKey, RecordHead, RememberedKeys, Verdict,
+};
 use catga_host::BoxFuture;
 
 use crate::{
@@ -34,8 +36,9 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// What the journal knows of an id or a key, on this node, now.
     fn lookup(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Lookup;
 
-    /// How many keys from outside this node would remember if something else were committed now.
-    fn keys(&self) -> usize;
+    /// How many keys from outside this node remembers, and whether it would forget some if something
+    /// were committed now.
+    fn keys(&self) -> RememberedKeys;
 
     /// Waits until the effect of a command, which somebody may have put into the journal, has
     /// counted on this node. It may have counted already.

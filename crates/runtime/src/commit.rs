@@ -226,7 +226,7 @@ impl Committer {
             Held::new("commands", most.saturating_sub(self.slots.available_permits()), most),
             Held::within_others("keyed commands", self.flights.len()),
             // Those under way have found room before the rest was recorded.
-            Held::new("keys", self.journal.keys(), self.limits.keys + most),
+            Held::new("keys", self.journal.keys().count, self.limits.keys + most),
             Held::within_others(
                 "requests gathered",
                 self.requests.as_ref().map_or(0, |requests| requests.len()),

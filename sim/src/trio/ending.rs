@@ -31,6 +31,7 @@ impl Trio {
             let mut client = client.lock().await;
             client.settle(&visit, &*self.host).await?;
         }
+        self.tuning.forgets_keys(&*self.host).await;
         self.unruly.lock().await.settle(&self.visits(), &*self.host).await
     }
 

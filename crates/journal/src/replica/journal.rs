@@ -1,5 +1,5 @@
 use catga_core::{Fault, MessageId, Offset, Position, ReadLevel, StreamName, StreamSlice};
-use catga_engine::{Effect, Lookup, OutsideKey, RecordHead};
+use catga_engine::{Effect, Lookup, OutsideKey, RecordHead, RememberedKeys};
 use catga_host::{BoxFuture, timeout};
 use std::future::ready;
 use std::sync::{Arc, PoisonError};
@@ -40,10 +40,10 @@ impl<L: Log> Journal for Replica<L> {
         known.unwrap_or(Lookup::Expired)
     }
 
-    fn keys(&self) -> usize {
+    fn keys(&self) -> RememberedKeys {
         let ahead_ms = self.shared.clock.uncounted_ms();
         // A replica that stopped says so of whatever is proposed next.
-        self.shared.read(|state| state.engine.keys_in(ahead_ms)).unwrap_or_default()
+        self.shared.read(|state| state.engine.keys(ahead_ms)).unwrap_or_default()
     }
 
     fn counted(&self, id: MessageId, key: Option<&OutsideKey>, payload_hash: u64) -> Counted {

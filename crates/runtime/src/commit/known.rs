@@ -23,6 +23,7 @@ impl Committer {
             Some(key) => Subject::Key(key.clone()),
             None => Subject::Id(call.id),
         };
+        let most = self.limits.keys;
         loop {
             let guard = match self.flights.board(&subject, call.payload_hash) {
                 Boarding::Cleared(guard) => guard,
@@ -36,8 +37,8 @@ impl Committer {
                 }
             };
             return match self.journal.lookup(call.id, call.key.as_ref(), call.payload_hash) {
-                Lookup::New if call.key.is_some() && self.journal.keys() >= self.limits.keys => {
-                    Err(keys_exhausted(self.limits.keys))
+                Lookup::New if call.key.is_some() && !self.journal.keys().have_room(most) => {
+                    Err(keys_exhausted(most))
                 }
                 Lookup::New => Ok(Known::Run(guard)),
                 Lookup::Known { offset } => {
