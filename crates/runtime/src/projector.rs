@@ -26,8 +26,8 @@ const CHUNK: usize = 64;
 /// written by then is folded again at the next start.
 const LAST_WAIT: Duration = Duration::from_secs(10);
 
-/// How long a projection waits for what is damaged and being fetched from another node.
-const MENDING_WAIT: Duration = Duration::from_millis(100);
+/// How long whoever reads the history waits for what is damaged and being fetched from another node.
+pub(crate) const MENDING_WAIT: Duration = Duration::from_millis(100);
 
 /// All projections of a node.
 #[derive(Debug, Default)]

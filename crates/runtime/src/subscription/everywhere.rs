@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use catga_core::{Offset, RecordedEvent, StartFrom};
+use catga_core::{FaultCode, Offset, RecordedEvent, StartFrom};
 use catga_host::Host;
 use catga_journal::{Filter, Journal};
 
 use super::target::{Undelivered, backoff};
 use super::{PAGE, Subscription};
 use crate::SubscriberState;
+use crate::projector::MENDING_WAIT;
 
 impl Subscription {
     /// Delivers what comes, in order, until the journal closes. `now` is where the journal was
@@ -40,6 +41,9 @@ impl Subscription {
                         self.set(|status| status.cursor = before);
                     }
                     cursor = page.upto;
+                }
+                Err(fault) if fault.code() == FaultCode::HistoryDamaged => {
+                    host.sleep(MENDING_WAIT).await;
                 }
                 Err(fault) => self.pause(fault.to_string()).await,
             }

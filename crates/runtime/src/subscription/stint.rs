@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catga_core::{Offset, OnFailure, ReadLevel, RecordedEvent, StartFrom, Timestamp};
+use catga_core::{FaultCode, Offset, OnFailure, ReadLevel, RecordedEvent, StartFrom, Timestamp};
 use catga_journal::Filter;
 use catga_journal::planted::Planted;
 
@@ -16,6 +16,7 @@ use super::{HAPPENED, PAGE, Subscription};
 use crate::SubscriberState;
 use crate::commit::Committer;
 use crate::forward::confirmed_head;
+use crate::projector::MENDING_WAIT;
 
 /// How many effects without an event for it a subscriber looks through before it records that: the
 /// next owner would look through them again.
@@ -163,6 +164,10 @@ impl<'s> Stint<'s> {
         let filter = Filter::Names(self.subscription.events);
         let page = match journal.page(upto, &filter, PAGE).await {
             Ok(page) => page,
+            // Another node has it, and nobody needs to do anything.
+            Err(fault) if fault.code() == FaultCode::HistoryDamaged => {
+                return self.unless_halted(self.committer.host.sleep(MENDING_WAIT)).await;
+            }
             Err(fault) => return self.pause_recorded(fault.to_string()).await,
         };
         for event in &page.events {
