@@ -92,11 +92,13 @@ fn a_node_that_was_removed_while_it_was_down_is_told_so_when_it_starts() {
         assert_eq!(voters(&nodes[0]), ["node1", "node3"]);
         machines.host(1).power_on();
         // It may begin before it hears that it is none of them, but it never gets anywhere.
+        let began = tokio::time::Instant::now();
         let why = match machines.start(1, machines.cluster(1, 3)).await {
             Ok(node) => node.failed().await.to_string(),
             Err(error) => error.to_string(),
         };
         assert!(why.contains("node2 was removed") && why.contains("empty directory"), "{why}");
+        assert!(began.elapsed() < ms(20_000), "it ends when it hears so: {:?}", began.elapsed());
         assert_eq!(voters(&nodes[0]), ["node1", "node3"]);
         assert_eq!(count(&nodes[2], "alice").await, 1);
     });

@@ -67,7 +67,12 @@ async fn anywhere(means: Means<'_>, effect: Effect, start_wait: Duration) -> Res
         tracing::info!(%node, "waiting for a leader");
     }
     let offset = loop {
-        match at_a_leader(means, &effect, until, start_wait).await {
+        let opened = at_a_leader(means, &effect, until, start_wait).await;
+        // No leader takes in whom the cluster has taken out, however often it asks.
+        if let (Err(_), Some(why)) = (&opened, journal.failure()) {
+            return Err(why);
+        }
+        match opened {
             // The leader's disk is full, or it has too much to do: that passes. Should an attempt
             // before have counted, it has the same id.
             Err(fault)
