@@ -145,10 +145,11 @@ impl Cluster {
     /// members wants it.
     fn listening_at(&self, port: Option<u16>, bind: Option<IpAddr>) -> Option<SocketAddr> {
         let port = port.or(self.listen.map(|at| at.port()));
+        let bind = bind.or(self.listen.map(|at| at.ip()));
         let members: Vec<_> =
             self.members.iter().filter_map(|member| MemberAddress::read(member).ok()).collect();
         let with_port = port.map(|port| {
-            let ip = bind.or(self.listen.map(|at| at.ip())).unwrap_or([127, 0, 0, 1].into());
+            let ip = bind.unwrap_or([127, 0, 0, 1].into());
             Self { listen: Some(SocketAddr::new(ip, port)), ..self.clone() }
         });
         let own = with_port.as_ref().unwrap_or(self).own(&members, &mut Vec::new());
@@ -207,6 +208,18 @@ mod tests {
         let everywhere =
             read(&[("CLUSTER_MEMBERS", MEMBERS), ("NODE_ID", "node3"), ("BIND", "10.0.0.3")]);
         assert_eq!(own(&everywhere.expect("read")), of("node3:5001", "10.0.0.3:5001"));
+    }
+
+    #[test]
+    fn another_port_is_at_the_address_where_the_program_listens() {
+        let program = Cluster::new("c", MEMBERS.split(',')).name("node2");
+        let program = program.listen(([127, 0, 0, 1], 5002).into());
+        let listens = |variable: &'static str, value: &'static str| {
+            let find = |name: &str| (name == variable).then(|| value.to_owned());
+            program.clone().of_this_node(&find, &mut Vec::new()).listen.map(|at| at.to_string())
+        };
+        assert_eq!(listens("PORT", "7001").as_deref(), Some("127.0.0.1:7001"));
+        assert_eq!(listens("BIND", "0.0.0.0").as_deref(), Some("0.0.0.0:5002"));
     }
 
     #[test]
