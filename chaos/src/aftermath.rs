@@ -14,7 +14,7 @@ use order_cluster::fleet::Servers;
 use order_cluster::trial::agree;
 
 use crate::cluster::Cluster;
-use crate::witnessed::{call, sent};
+use crate::witnessed::{call, sent, until_answered};
 
 /// How soon after the last fault a command must be acknowledged (I14).
 const RECOVERS: Duration = Duration::from_secs(15);
@@ -107,20 +107,10 @@ pub(crate) async fn read_back(
         let mut node = Connection::new(vec![*address]);
         for customer in &customers {
             let action = Action::List { customer: customer.clone() };
-            let mut asked = operation(number, "", action);
-            let (request, since) = (call("", &asked.action), Instant::now());
-            loop {
-                let (heard, _) =
-                    sent(recorder, &mut node, asked.clone(), &request, PATIENCE).await?;
-                if heard.is_answered() {
-                    break;
-                }
-                if since.elapsed() > PATIENCE {
-                    silent.push(format!("{address} does not list the orders of {customer}"));
-                    break;
-                }
-                asked.attempt += 1;
-                tokio::time::sleep(Duration::from_millis(20)).await;
+            let asked = operation(number, "", action);
+            let request = call("", &asked.action);
+            if !until_answered(recorder, &mut node, asked, &request, PATIENCE).await? {
+                silent.push(format!("{address} does not list the orders of {customer}"));
             }
         }
     }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use order_cluster::fleet::{Server, ServerError, ServerOptions, Servers, Status, free_port};
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::backups;
 use crate::disk::Disk;
 use crate::network::Network;
 use crate::plan::Plan;
@@ -74,7 +75,11 @@ impl Cluster {
         let options = all.into_iter().enumerate().map(|(number, options)| {
             let data = options.dir.join("data");
             let options = options.dir(data).short_log();
-            wires.tell(number, options.variable("ADMIN_TOKEN", OPERATORS_TOKEN))
+            let options = options
+                .variable("ADMIN_TOKEN", OPERATORS_TOKEN)
+                .variable("BACKUP_DIR", backups::dir(&plan.dir).display().to_string())
+                .variable("BACKUP_KEEP", backups::KEPT.to_string());
+            wires.tell(number, options)
         });
         let mut servers = Servers::new(options.collect(), first);
         servers.spawn()?;

@@ -44,6 +44,8 @@ pub struct Counts {
     pub majority_kills: u64,
     /// Kills of all at once.
     pub all_kills: u64,
+    /// Kills of one that was asked for a backup just now.
+    pub kills_at_backups: u64,
     /// Processes that stood still.
     pub pauses: u64,
     /// Nodes that were cut off both ways.
@@ -68,6 +70,12 @@ pub struct Counts {
     pub rolling_restarts: u64,
     /// Members that were taken out and came back as new ones.
     pub replaced_members: u64,
+    /// Backups that a node said it has made.
+    pub backups: u64,
+    /// Backups that were asked for, and of which nobody said that they are made.
+    pub backups_failed: u64,
+    /// Backups that were restored into new clusters.
+    pub restores: u64,
     /// Terms that had begun when all was over: each was an election.
     pub terms: u64,
     /// The longest time in one run from the end of the last fault until a command was acknowledged.
@@ -110,6 +118,7 @@ impl Counts {
         counts.follower_kills = count(&[Nemesis::KillFollower]);
         counts.majority_kills = count(&[Nemesis::KillMajority]);
         counts.all_kills = count(&[Nemesis::KillAll]);
+        counts.kills_at_backups = count(&[Nemesis::KillAtBackup]);
         counts.pauses = count(&[Nemesis::PauseLeader, Nemesis::PauseAny]);
         counts.partitions = count(&[Nemesis::LeaderInMinority, Nemesis::LeaderInMajority]);
         counts.one_way_cuts = count(&[Nemesis::LeaderMute, Nemesis::LeaderDeaf, Nemesis::OneWay]);
@@ -122,6 +131,8 @@ impl Counts {
         counts.stops = count(&[Nemesis::Stop]);
         counts.rolling_restarts = count(&[Nemesis::RollingRestart]);
         counts.replaced_members = count(&[Nemesis::ReplaceMember]);
+        counts.backups = happened.made();
+        counts.backups_failed = happened.backups.len() as u64 - counts.backups;
         counts.judge(verdicts);
         counts
     }

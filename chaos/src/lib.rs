@@ -2,12 +2,14 @@
 //!
 //! [`run`] starts a [`Plan`]'s nodes, each in a network of its own and on a disk of its own where the
 //! machine allows that; clients work on shared orders and write down all that they see; nemeses,
-//! several at a time, do what their seed says. Then everything is healed, read back and stopped, and
-//! the checkers of `catga-check` judge what was written down.
+//! several at a time, do what their seed says, and an operator asks for backups meanwhile. Then
+//! everything is healed, read back and stopped, backups are restored into new clusters, and the
+//! checkers of `catga-check` judge what was written down.
 //!
 //! What goes wrong with the harness itself is an error, and never a verdict.
 
 mod aftermath;
+mod backups;
 mod clients;
 mod cluster;
 mod command;
@@ -19,6 +21,7 @@ mod network;
 mod plan;
 mod proxies;
 mod report;
+mod restores;
 mod run;
 mod schedule;
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod bad_link;
 mod flap;
 mod full_disk;
 mod kill;
+mod kill_at_backup;
 mod partition;
 mod pause;
 mod power_cut;
@@ -30,6 +31,8 @@ pub(crate) enum Nemesis {
     KillMajority,
     /// SIGKILL to all, at once.
     KillAll,
+    /// SIGKILL to one that was asked for a backup just now.
+    KillAtBackup,
     /// SIGSTOP to the node that leads, and SIGCONT.
     PauseLeader,
     /// The same to any one.
@@ -90,6 +93,7 @@ pub(crate) const LANES: [Lane; 3] = [
         Nemesis::PauseAny,
         Nemesis::KillMajority,
         Nemesis::KillAll,
+        Nemesis::KillAtBackup,
         Nemesis::RollingRestart,
         Nemesis::ReplaceMember,
     ],
@@ -115,6 +119,7 @@ impl Nemesis {
             Self::KillFollower => "kill-follower",
             Self::KillMajority => "kill-majority",
             Self::KillAll => "kill-all",
+            Self::KillAtBackup => "kill-at-backup",
             Self::PauseLeader => "pause-leader",
             Self::PauseAny => "pause-any",
             Self::Stop => "stop",
@@ -145,6 +150,7 @@ impl Nemesis {
             Self::KillFollower => kill::strike(cluster, dice, Whom::Follower).await,
             Self::KillMajority => kill::strike(cluster, dice, Whom::Majority).await,
             Self::KillAll => kill::strike(cluster, dice, Whom::All).await,
+            Self::KillAtBackup => kill_at_backup::strike(cluster, dice).await,
             Self::PauseLeader => pause::strike(cluster, dice, Whom::Leader).await,
             Self::PauseAny => pause::strike(cluster, dice, Whom::Any).await,
             Self::Stop => stop::strike(cluster, dice).await,

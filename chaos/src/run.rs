@@ -7,6 +7,7 @@ use catga_check::{Case, HISTORY, History, Recorder};
 use fastrand::Rng;
 
 use crate::aftermath;
+use crate::backups;
 use crate::clients::Clients;
 use crate::cluster::Cluster;
 use crate::counts::Counts;
@@ -14,6 +15,7 @@ use crate::disk;
 use crate::lie;
 use crate::plan::Plan;
 use crate::report::Report;
+use crate::restores;
 use crate::schedule::{self, Happened};
 
 /// Does what a plan says, and judges what came of it. Everything that was seen stays in its
@@ -38,12 +40,14 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let machine = cluster.described();
     let addresses = cluster.addresses().to_vec();
     let (mut servers, disks, _wires) = cluster.into_parts();
+    let seen = History::read(&fs::read_to_string(&history)?)?;
     if served.is_some() {
-        let seen = History::read(&fs::read_to_string(&history)?)?;
         accused.extend(aftermath::read_back(&addresses, &recorder, &seen).await?);
     }
     accused.extend(aftermath::close(&mut servers, &plan.program, &plan.dir).await?);
     drop(servers);
+    let (restored, wrong) = restores::restore(plan, &happened.backups, &seen).await?;
+    accused.extend(wrong);
     if plan.lie {
         lie::plant(&history)?;
     }
@@ -54,6 +58,7 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let mut counts = Counts::of(&case, &verdicts, &happened);
     counts.last(plan.faults.as_secs(), plan.nodes);
     counts.terms = terms;
+    counts.restores = restored;
     counts.violations += accused.len() as u64;
     counts.longest_silence_ms = in_ms(longest_silence(&case.history, plan.faults));
     counts.longest_recovery_ms = in_ms(recovery.flatten().unwrap_or_default());
@@ -61,6 +66,10 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     if report.is_good() {
         // The journals are beside them; of a run that failed the disks are kept as well.
         disks.into_iter().flatten().for_each(disk::Disk::discard);
+        for dir in [backups::dir(&plan.dir), restores::dir(&plan.dir)] {
+            // Not every run has made any.
+            let _ = fs::remove_dir_all(dir);
+        }
     }
     Ok(report)
 }
@@ -74,9 +83,8 @@ async fn disturb(
     dice: &mut Rng,
 ) -> Result<(Happened, Result<Duration, String>)> {
     let mut clients = Clients::send(plan, cluster, recorder, dice);
-    let faults = plan.dir.join("nemesis.jsonl");
     let struck = tokio::select! {
-        struck = schedule::strike(cluster, plan.faults, recorder, &faults, dice) => struck?,
+        struck = schedule::strike(cluster, plan.faults, recorder, &plan.dir, dice) => struck?,
         watched = cluster.watch() => {
             watched?;
             bail!("nobody watches the nodes any more");

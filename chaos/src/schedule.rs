@@ -6,10 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use catga_check::Recorder;
+use catga_check::{Backup, Recorder};
 use fastrand::Rng;
 use serde_json::json;
 
+use crate::backups;
 use crate::cluster::Cluster;
 use crate::nemesis::{LANES, Lane, Nemesis, Told};
 
@@ -20,10 +21,12 @@ pub(crate) struct Happened {
     pub(crate) skipped: BTreeMap<Nemesis, String>,
     /// When the last one was over, by the time of the history.
     pub(crate) ended: Option<u64>,
+    /// The backups that were asked for meanwhile.
+    pub(crate) backups: Vec<Backup>,
 }
 
 /// Does faults until the time is over: those of one lane one after the other, of several at the same
-/// time.
+/// time, and backups whatever happens. All of it is written down in the directory `run`.
 ///
 /// # Errors
 /// When the harness cannot do one.
@@ -31,10 +34,11 @@ pub(crate) async fn strike(
     cluster: &Cluster,
     lasts: Duration,
     recorder: &Recorder,
-    path: &Path,
+    run: &Path,
     dice: &mut Rng,
 ) -> Result<Happened> {
-    let file = OpenOptions::new().append(true).create_new(true).open(path);
+    let path = run.join("nemesis.jsonl");
+    let file = OpenOptions::new().append(true).create_new(true).open(&path);
     let file = file.with_context(|| format!("make {}", path.display()))?;
     let schedule = Schedule {
         cluster,
@@ -44,8 +48,10 @@ pub(crate) async fn strike(
         happened: Mutex::default(),
     };
     let [one, two, three] = LANES.map(|lane| schedule.run(lane, dice.fork()));
-    tokio::try_join!(one, two, three)?;
-    Ok(schedule.happened.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let backups = backups::ask(cluster, schedule.until, recorder, run, dice.fork());
+    let ((), (), (), backups) = tokio::try_join!(one, two, three, backups)?;
+    let happened = schedule.happened.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Happened { backups, ..happened })
 }
 
 struct Schedule<'a> {
@@ -109,6 +115,13 @@ impl Happened {
         let all = LANES.iter().flat_map(|lane| lane.iter());
         let is_missing =
             |it: &&Nemesis| !self.installed.contains_key(it) && !self.skipped.contains_key(it);
-        all.filter(is_missing).map(|nemesis| nemesis.name()).collect()
+        let mut missing: Vec<_> = all.filter(is_missing).map(|nemesis| nemesis.name()).collect();
+        missing.extend((self.made() == 0).then_some("backup"));
+        missing
+    }
+
+    /// How many backups were made.
+    pub(crate) fn made(&self) -> u64 {
+        self.backups.iter().filter(|backup| backup.number.is_some()).count() as u64
     }
 }

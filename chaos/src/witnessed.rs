@@ -1,6 +1,6 @@
 //! What a client asks over HTTP, what it makes of the answer, and how that is written down.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use catga_check::{Action, Operation, Outcome, Recorder, Refusal, Reply, Shown};
@@ -79,6 +79,28 @@ pub(crate) async fn sent(
     }
     recorder.returned(&mut operation).context("write down what came of it")?;
     Ok((operation, answer))
+}
+
+/// Sends a request again and again. False if it is not answered within `patience`.
+///
+/// # Errors
+/// When it cannot be written down.
+pub(crate) async fn until_answered(
+    recorder: &Recorder,
+    node: &mut Connection,
+    mut operation: Operation,
+    call: &Call,
+    patience: Duration,
+) -> Result<bool> {
+    let since = Instant::now();
+    loop {
+        let (heard, _) = sent(recorder, node, operation.clone(), call, patience).await?;
+        if heard.is_answered() || since.elapsed() > patience {
+            return Ok(heard.is_answered());
+        }
+        operation.attempt += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// What came of it, as its client knows it.

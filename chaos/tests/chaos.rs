@@ -49,6 +49,9 @@ fn every_promise_is_kept_under_faults() {
     let kills =
         ["leader kills", "follower kills", "majority kills", "all kills", "stops", "pauses"];
     assert!(kills.iter().map(|row| count(&said, row)).sum::<u64>() > 2, "{said}");
+    let made = count(&said, "backups");
+    assert!(made + count(&said, "backups failed") > 0, "{said}");
+    assert_eq!(count(&said, "restores"), made.min(2), "{said}");
     let added = std::fs::read_to_string(counts).expect("counts");
     assert!(added.contains(r#""runs": 1"#), "{added}");
     assert_eq!(std::fs::read_to_string(dir.path().join("counts.json")).expect("counts"), added);

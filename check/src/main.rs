@@ -19,7 +19,8 @@ const NO_VERDICT: u8 = 3;
 /// there is nothing to judge.
 #[derive(Debug, Parser)]
 struct Options {
-    /// The directory of a run, or a history and journals (`journal-NODE.jsonl`)
+    /// The directory of a run, or a history, journals (`journal-NODE.jsonl`), `backups.jsonl` and what
+    /// was restored (`restored-NUMBER.jsonl`)
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }

@@ -5,6 +5,8 @@
 mod planted;
 #[path = "shop/program.rs"]
 mod program;
+#[path = "shop/restored.rs"]
+mod restored;
 #[path = "shop/service.rs"]
 mod service;
 #[path = "shop/valid.rs"]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::service::shop;
 
-fn lines<T: Serialize>(all: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn lines<T: Serialize>(all: impl IntoIterator<Item = T>) -> String {
     let line = |one| serde_json::to_string(&one).expect("it is written") + "\n";
     all.into_iter().map(line).collect()
 }

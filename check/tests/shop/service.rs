@@ -338,6 +338,7 @@ impl Shop {
         }
         let journal =
             |number| Journal { node: format!("node{}", number + 1), records: self.records.clone() };
-        Case { history: self.history, journals: (0..NODES).map(journal).collect() }
+        let journals = (0..NODES).map(journal).collect();
+        Case { history: self.history, journals, restored: Vec::new() }
     }
 }
