@@ -86,6 +86,25 @@ fn what_was_acknowledged_survives_a_loss_of_power() {
     });
 }
 
+/// Without it nobody knows what was acknowledged since the last checkpoint, and where there are peers
+/// what the node has voted for.
+#[test]
+fn a_node_whose_log_is_gone_does_not_start_and_says_so() {
+    catga_testkit::run(5, async |host| {
+        for dir in [DataDir::new(DATA), small()] {
+            let node = start_as(&host, "node1", dir.clone()).await.expect("it starts");
+            place(&node, 30).await;
+            node.shutdown().await;
+            for path in files_named(&host, ".log") {
+                host.files().remove(&path).expect("it is there");
+            }
+            let why = why(start_as(&host, "node1", dir).await);
+            assert!(why.contains("the log in /data/node1/log is gone"), "{why}");
+            host.disk().wipe();
+        }
+    });
+}
+
 /// The limit asks who comes, and decides nothing about what stands in the log.
 #[test]
 fn fewer_keys_than_are_remembered_lose_no_order() {

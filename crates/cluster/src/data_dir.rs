@@ -99,6 +99,9 @@ impl DataDir {
         }
         let data = Self { dir: dir.to_owned(), files, identity };
         data.make_parts().await?;
+        if data.identity.has_log && !holds_a_log(&*data.files, &data.log()).map_err(unusable)? {
+            return Err(DataDirError::LogIsGone { dir: data.log() });
+        }
         // A process that ended by itself may have left names that a loss of power takes back: those
         // of a charter, or of a snapshot for whose sake the log is dropped.
         for named in [data.dir.clone(), data.snapshots()] {
@@ -114,6 +117,15 @@ impl DataDir {
             made.map_err(|source| DataDirError::Unusable { dir: self.dir.clone(), source })?;
         }
         Ok(())
+    }
+
+    /// Writes down that it has a log: without one it is of no use from now on.
+    pub(crate) async fn has_a_log(&self) -> Result<(), DataDirError> {
+        if self.identity.has_log {
+            return Ok(());
+        }
+        let identity = Identity { has_log: true, ..self.identity.clone() };
+        Ok(identity.write(&*self.files, &self.dir.join(IDENTITY)).await?)
     }
 
     /// Whose it is.
@@ -159,5 +171,14 @@ impl DataDir {
     /// Lets others use it, once nothing is written any more, whoever still holds its files.
     pub fn release(&self) {
         self.files.release();
+    }
+}
+
+/// True if the directory `dir` holds files of a log.
+fn holds_a_log(files: &dyn Files, dir: &Path) -> std::io::Result<bool> {
+    match files.list(dir) {
+        Ok(names) => Ok(!names.is_empty()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }

@@ -56,6 +56,17 @@ pub enum DataDirError {
         /// What it holds.
         other: String,
     },
+    /// Its log is gone, and with it whom the node has voted for and what it has acknowledged.
+    #[error(
+        "the log in {} is gone, and the node has had one: without it, it could vote twice and lack what \
+         it has acknowledged. Replace the node (empty the data directory, where others have its data), \
+         or restore a backup into another directory",
+        dir.display()
+    )]
+    LogIsGone {
+        /// Where it was.
+        dir: PathBuf,
+    },
     /// It was to be made of a backup, and was not in full.
     #[error(
         "a restore into {} was interrupted, and what it holds is of no use: remove the directory, \
@@ -90,6 +101,7 @@ impl From<DataDirError> for Fault {
             DataDirError::Unusable { source, .. } if is_full(source) => FaultCode::StorageFull,
             DataDirError::NoIdentity { .. }
             | DataDirError::HalfRestored { .. }
+            | DataDirError::LogIsGone { .. }
             | DataDirError::Identity(_) => FaultCode::Unreadable,
             _ => FaultCode::LogUnavailable,
         };

@@ -27,6 +27,7 @@ fn an_identity_on_disk_is_the_one_that_was_written() {
             id: choices.number(),
             store: StoreId(choices.number().into()),
             incarnation: choices.number(),
+            has_log: choices.flip(),
         };
         let write = |identity: &Identity| {
             let disk = SimDisk::new(1);

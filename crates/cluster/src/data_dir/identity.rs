@@ -12,7 +12,7 @@ use crate::{NodeId, StoreId};
 /// an older one wrote, or the other way round.
 const LAYOUT: u64 = 1;
 
-/// Who a data directory belongs to. Minted with it, and never changed.
+/// Who a data directory belongs to. Minted with it, and never changed but for the log that it gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Identity {
@@ -24,6 +24,8 @@ pub struct Identity {
     pub store: StoreId,
     /// Which life of the journal it holds.
     pub incarnation: u64,
+    /// It has had a log, by which the node may have voted and acknowledged.
+    pub has_log: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -36,6 +38,8 @@ struct IdentityRecord {
     store: Bytes,
     #[prost(uint64, tag = "4")]
     incarnation: u64,
+    #[prost(bool, tag = "5")]
+    has_log: bool,
 }
 
 impl Identity {
@@ -43,7 +47,7 @@ impl Identity {
     pub(super) fn mint(host: &dyn Host, name: &NodeName) -> Self {
         let store = u128::from(host.random()) << 64 | u128::from(host.random());
         let (id, incarnation) = (host.random(), host.random());
-        Self { name: name.clone(), id, store: StoreId(store), incarnation }
+        Self { name: name.clone(), id, store: StoreId(store), incarnation, has_log: false }
     }
 
     /// The identity in the file at `path`; none if there is no such file.
@@ -70,6 +74,7 @@ impl Identity {
             id: record.id,
             store: StoreId(u128::from_le_bytes(store)),
             incarnation: record.incarnation,
+            has_log: record.has_log,
         }))
     }
 
@@ -79,6 +84,7 @@ impl Identity {
             id: self.id,
             store: Bytes::copy_from_slice(&self.store.0.to_le_bytes()),
             incarnation: self.incarnation,
+            has_log: self.has_log,
         };
         let payload = record.encode_to_vec();
         write_whole(files, path, FileKind::Identity, LAYOUT, &payload).await

@@ -63,10 +63,29 @@ impl Inspection {
         let mut reports = vec![FileReport::new(self.dir.join(IDENTITY), identity)];
         reports.extend(self.verify_charter());
         reports.extend(verify_log(files, &self.dir.join("log")));
-        reports.extend(verify_snapshots(files, &self.dir.join("snapshots")));
+        let snapshots = verify_snapshots(files, &self.dir.join("snapshots"));
+        let has_snapshots = !snapshots.is_empty();
+        reports.extend(snapshots);
         reports.extend(verify_history(&self.files, &self.dir.join("journal")));
+        reports.extend(self.verify_whole(has_snapshots));
         reports.extend(self.verify_views());
         reports
+    }
+
+    /// What is gone altogether, so that no file tells of it.
+    fn verify_whole(&self, has_snapshots: bool) -> Vec<FileReport> {
+        let lacks = |part: &str, ending: &str| {
+            let names = self.files.list(&self.dir.join(part)).unwrap_or_default();
+            !names.iter().any(|name| name.ends_with(ending))
+        };
+        let gone = |part: &str, what: &str| {
+            FileReport::new(self.dir.join(part), Err::<String, _>(what.to_owned()))
+        };
+        let has_log = self.identity.as_ref().is_ok_and(|identity| identity.has_log);
+        let log = (has_log && lacks("log", ".log")).then(|| gone("log", "the log is gone"));
+        let state = (has_snapshots && lacks("journal", ".checkpoint"))
+            .then(|| gone("journal", "all checkpoints are gone, which the snapshots stand for"));
+        log.into_iter().chain(state).collect()
     }
 
     fn verify_charter(&self) -> Option<FileReport> {
@@ -114,5 +133,33 @@ impl Inspection {
         let incarnation = charter.map_or(identity.incarnation, |charter| charter.incarnation);
         let (journal, entries) = (self.dir.join("journal"), entries.into_iter().map(Ok));
         dump_history(&self.files, &journal, incarnation, entries, each)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catga_core::NodeName;
+    use catga_host::Host;
+
+    use super::*;
+
+    #[test]
+    fn what_is_gone_altogether_is_damage() {
+        catga_testkit::run(1, async |host| {
+            let (files, host) = (host.files(), host.clone() as Arc<dyn Host>);
+            let at = Path::new("/data");
+            let damaged = || {
+                let reports = DataDir::inspect(&files, at).expect("a data directory").verify();
+                let damaged = reports.into_iter().filter_map(|report| report.found.err());
+                damaged.collect::<Vec<_>>()
+            };
+            let data = DataDir::open(&host, at, &NodeName::new("node1")).await.expect("it is made");
+            data.release();
+            assert_eq!(damaged(), [""; 0], "one that has had no log yet lacks none");
+            data.has_a_log().await.expect("written");
+            assert_eq!(damaged(), ["the log is gone"]);
+            let again = DataDir::open(&host, at, &NodeName::new("node1")).await;
+            assert!(matches!(again, Err(DataDirError::LogIsGone { .. })), "{again:?}");
+        });
     }
 }
