@@ -311,6 +311,22 @@ fn whom_the_leader_cannot_reach_gets_no_vote() {
 }
 
 #[test]
+fn who_says_that_it_is_where_another_member_is_gets_no_place() {
+    catga_testkit::run(1, async |test| {
+        let machines = Machines::new(&test, 1, 4);
+        let nodes = machines.start_all(3).await;
+        let stranger = machines.cluster(3, 3).address(endpoint(1));
+        let stranger = stranger.listen(([0, 0, 0, 0], 5001).into());
+        let why = machines.start(3, stranger).await.map(drop).expect_err("it is node2's");
+        let why = why.to_string();
+        assert!(why.contains("node2:5001 is the address of member node2"), "{why}");
+        assert_eq!(voters(&nodes[0]), ["node1", "node2", "node3"]);
+        let node = machines.start(3, later(&machines, 3)).await.expect("it joins");
+        order(&node, "alice").await;
+    });
+}
+
+#[test]
 fn a_node_that_lost_its_disk_is_replaced_under_its_name() {
     for lost in 0..3 {
         catga_testkit::run(1, async |test| {

@@ -125,7 +125,13 @@ impl Admission {
             None if belonged && self.may_be_committed(by).await? => {
                 return Ok(JoinAnswer::Removed);
             }
-            None => ChangeMembers::AddNodes(BTreeMap::from([(peer.id, node)])),
+            // Of members it may be that one has moved to where another was, which moves as well.
+            None => match members.nodes().find(|(_, other)| other.address == address) {
+                Some((_, other)) => {
+                    return Ok(JoinAnswer::AddressTaken { by: other.name.to_string() });
+                }
+                None => ChangeMembers::AddNodes(BTreeMap::from([(peer.id, node)])),
+            },
         };
         tracing::info!(node = %peer.name, address, ?change, "the membership changes");
         let changed = self.raft.change_membership(change, true);

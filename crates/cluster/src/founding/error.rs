@@ -79,6 +79,19 @@ pub enum FoundingError {
         /// The version that is in force.
         needs: u32,
     },
+    /// Another member is reached at the address that this node gives as its own.
+    #[error(
+        "{address} is the address of member {by}, and node {name} says that it is its own: give it one \
+         of its own, or remove {by} first if {name} takes its place"
+    )]
+    AddressTaken {
+        /// This node's name.
+        name: NodeName,
+        /// What it gave as its address.
+        address: String,
+        /// Whose it is.
+        by: String,
+    },
     /// The data directory belongs to another cluster.
     #[error(
         "the data directory belongs to cluster `{found}`, and this is a node of `{expected}`: give \

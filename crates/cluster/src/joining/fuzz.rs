@@ -6,7 +6,7 @@ use crate::records::id_of;
 use super::messages::{JoinAnswer, Saying, join, read_join};
 
 fn answer(choices: &mut Choices<'_>) -> JoinAnswer {
-    match choices.byte() % 9 {
+    match choices.byte() % 10 {
         0 => JoinAnswer::NotLeader { leader: choices.text(30) },
         1 => JoinAnswer::Step,
         2 => JoinAnswer::CatchingUp { has: choices.number(), last: choices.number() },
@@ -14,6 +14,7 @@ fn answer(choices: &mut Choices<'_>) -> JoinAnswer {
         4 => JoinAnswer::Member,
         5 => JoinAnswer::LostItsData,
         6 => JoinAnswer::Removed,
+        8 => JoinAnswer::AddressTaken { by: choices.text(30) },
         7 => JoinAnswer::TooOld { needs: u32::from(choices.byte()) },
         _ => JoinAnswer::Foreign,
     }

@@ -49,6 +49,8 @@ pub(super) enum JoinAnswer {
     Foreign,
     /// The journal needs version `needs` of the engine's rules, which it does not know.
     TooOld { needs: u32 },
+    /// Another member is reached where it says that it is.
+    AddressTaken { by: String },
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -69,7 +71,7 @@ struct JoinRecord {
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct AnswerRecord {
-    #[prost(oneof = "Outcome", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "Outcome", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     outcome: Option<Outcome>,
 }
 
@@ -93,6 +95,8 @@ enum Outcome {
     Foreign(Nothing),
     #[prost(uint32, tag = "9")]
     TooOld(u32),
+    #[prost(string, tag = "10")]
+    AddressTaken(String),
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -136,6 +140,7 @@ impl JoinAnswer {
             Self::Removed => Outcome::Removed(Nothing {}),
             Self::Foreign => Outcome::Foreign(Nothing {}),
             Self::TooOld { needs } => Outcome::TooOld(needs),
+            Self::AddressTaken { by } => Outcome::AddressTaken(by),
         };
         wire::message(Kind::JoinAnswer, &AnswerRecord { outcome: Some(outcome) })
     }
@@ -152,6 +157,7 @@ impl JoinAnswer {
             Some(Outcome::Removed(_)) => Ok(Self::Removed),
             Some(Outcome::Foreign(_)) => Ok(Self::Foreign),
             Some(Outcome::TooOld(needs)) => Ok(Self::TooOld { needs }),
+            Some(Outcome::AddressTaken(by)) => Ok(Self::AddressTaken { by }),
             None => Err(WireError::Malformed(Kind::JoinAnswer, "its outcome")),
         }
     }

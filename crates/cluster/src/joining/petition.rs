@@ -150,6 +150,10 @@ impl Petition {
                 let known = self.own.supported();
                 Err(FoundingError::TooOld { name: name(), known, needs })
             }
+            Ok(JoinAnswer::AddressTaken { by }) => {
+                let address = self.address.to_string();
+                Err(FoundingError::AddressTaken { name: name(), address, by })
+            }
             Ok(JoinAnswer::NotLeader { leader }) => {
                 self.leader = (!leader.is_empty()).then(|| leader.as_str().into());
                 Ok(None)
