@@ -242,11 +242,16 @@ impl Dialled {
             if *current == state {
                 return false;
             }
+            let address = &self.address;
             match &state {
-                LinkState::Refused(why) => {
-                    tracing::warn!(address = %self.address, why, "no link to a node");
+                LinkState::Connecting => tracing::debug!(%address, "no link to a node yet"),
+                LinkState::Up(peer) => {
+                    tracing::info!(%address, node = %peer.name, "a node is there")
                 }
-                state => tracing::info!(address = %self.address, ?state, "links to a node"),
+                LinkState::Left => tracing::info!(%address, "a node stops"),
+                LinkState::Gone => tracing::warn!(%address, "a node has ended"),
+                LinkState::Silent => tracing::warn!(%address, "a node is silent"),
+                LinkState::Refused(why) => tracing::warn!(%address, why, "no link to a node"),
             }
             *current = state;
             true
