@@ -7,6 +7,7 @@ mod backups;
 mod demo;
 mod enrolling;
 mod members;
+mod node_name;
 mod operate;
 mod options;
 mod parent;

@@ -11,8 +11,10 @@ use comfy_table::{Table, presets};
 use hyper::StatusCode;
 use order_cluster::client::{Answer, Call, Client};
 use order_cluster::fleet::Status;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use crate::node_name::node_name;
 use crate::options::directory_of;
 
 /// The file in a node's directory that holds its token.
@@ -24,11 +26,20 @@ pub(crate) enum Asked {
     /// Show them; what is done if nothing is said.
     List,
     /// Give a learner its vote, once it has caught up.
-    Promote { name: String },
+    Promote {
+        #[arg(value_parser = node_name)]
+        name: String,
+    },
     /// Take a member out, dead or alive. Start it again with an empty directory to have it back.
-    Remove { name: String },
+    Remove {
+        #[arg(value_parser = node_name)]
+        name: String,
+    },
     /// Have a member lead.
-    Lead { name: String },
+    Lead {
+        #[arg(value_parser = node_name)]
+        name: String,
+    },
 }
 
 /// Something to be done at one node of a cluster.
@@ -45,9 +56,9 @@ pub(crate) async fn operate(operation: Operation) -> Result<ExitCode, Box<dyn Er
     let mut client = Client::new(resolve(&at).await?).patience(std::time::Duration::from_secs(60));
     let call = match &asked {
         Asked::List => return list(&at, &mut client).await,
-        Asked::Promote { name } => Call::post(format!("/cluster/members/{name}/promote"), &()),
-        Asked::Lead { name } => Call::post(format!("/cluster/members/{name}/lead"), &()),
-        Asked::Remove { name } => Call::delete(format!("/cluster/members/{name}")),
+        Asked::Promote { name } => Call::post(format!("{}/promote", path_of(name)), &()),
+        Asked::Lead { name } => Call::post(format!("{}/lead", path_of(name)), &()),
+        Asked::Remove { name } => Call::delete(path_of(name)),
     };
     let call = call.header("authorization", format!("Bearer {}", token(&at, &dir).await?));
     let answer = client.send(&call).await.map_err(|error| format!("{at}: {error}"))?;
@@ -57,10 +68,30 @@ pub(crate) async fn operate(operation: Operation) -> Result<ExitCode, Box<dyn Er
     list(&at, &mut client).await
 }
 
+/// Where a member is changed. Whatever its name is, that is one segment.
+fn path_of(member: &str) -> String {
+    format!("/cluster/members/{}", utf8_percent_encode(member, NON_ALPHANUMERIC))
+}
+
+/// What operators show, if the environment says it.
+///
+/// # Errors
+/// When no header can hold it.
+pub(crate) fn given_token() -> Result<Option<String>, String> {
+    let Some(token) = std::env::var_os("ADMIN_TOKEN") else { return Ok(None) };
+    let token = token.to_str().map(str::trim).filter(|token| {
+        // What a header takes, and is read from it again.
+        token.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    });
+    let why = "ADMIN_TOKEN has a character that no header can hold: letters, digits and signs of \
+               ASCII are possible";
+    token.map(|token| Some(token.to_owned())).ok_or_else(|| why.to_owned())
+}
+
 /// The token of the node at `at`, unless the environment has one. It is in `dir`, or below it in the
 /// directory that has the name of the node.
 pub(crate) async fn token(at: &str, dir: &Path) -> Result<String, String> {
-    if let Ok(token) = std::env::var("ADMIN_TOKEN") {
+    if let Some(token) = given_token()? {
         return Ok(token);
     }
     let mut path = dir.join(TOKEN_FILE);
@@ -128,5 +159,17 @@ pub(crate) fn refusal(answer: &Answer) -> String {
     match answer.json::<Problem>() {
         Some(problem) => problem.detail,
         None => format!("the node answered {}", answer.status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_segment_of_a_path() {
+        assert_eq!(path_of("node2"), "/cluster/members/node2");
+        assert_eq!(path_of("node2?x"), "/cluster/members/node2%3Fx");
+        assert_eq!(path_of("../a b#ä"), "/cluster/members/%2E%2E%2Fa%20b%23%C3%A4");
     }
 }

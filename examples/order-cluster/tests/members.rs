@@ -188,6 +188,18 @@ async fn what_cannot_be_done_is_said_with_what_to_do() {
     let why = members(one, &["remove", "node9"]).expect_err("there is none");
     assert!(why.contains("node9") && why.contains("node1, node2, node3"), "{why}");
 
+    // Nothing of a name is left out, and what no node is called is asked of nobody.
+    let why = members(one, &["remove", "node2?x"]).expect_err("there is none");
+    assert!(why.contains("node2?x") && why.contains("node1, node2, node3"), "{why}");
+    let why = members(one, &["lead", "no node/.."]).expect_err("there is none");
+    assert!(why.contains("no node/.."), "{why}");
+    let why = members(one, &["remove", ""]).expect_err("it is no name");
+    assert!(why.contains("the name of a node"), "{why}");
+    let url = format!("http://{}", one.address());
+    let words = ["members", "--at", &url, "remove", "node2"];
+    let why = run(&words, &[("ADMIN_TOKEN", "0123456789\nabcdef")]).expect_err("it is no token");
+    assert!(why.contains("ADMIN_TOKEN") && why.contains("header"), "{why}");
+
     // The token of another node is none of this one's.
     let at = format!("http://{}", one.address());
     let said = |words: &[&str], dir: &Path| {
