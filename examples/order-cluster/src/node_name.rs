@@ -6,9 +6,8 @@ const BYTES_MAX: usize = 255;
 /// # Errors
 /// When no node can have it.
 pub(crate) fn node_name(text: &str) -> Result<String, String> {
-    let is_one = !text.trim().is_empty()
-        && text.len() <= BYTES_MAX
-        && !text.contains(char::is_control);
+    let is_one =
+        !text.trim().is_empty() && text.len() <= BYTES_MAX && !text.contains(char::is_control);
     let why = "it must be the name of a node: not blank, of 255 bytes at most, and without control \
                characters";
     if is_one { Ok(text.to_owned()) } else { Err(why.to_owned()) }

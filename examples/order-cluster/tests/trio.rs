@@ -341,6 +341,32 @@ fn who_is_no_member_is_told_what_to_set() {
 }
 
 #[test]
+fn what_operators_cannot_use_is_said_before_anything_is_opened() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (node, file) = (dir.path().join("node"), dir.path().join("file"));
+    fs::write(&file, "no directory").expect("written");
+    let below = file.join("backups");
+    for backups in [&file, &below] {
+        let variables = [
+            ("NODE_ID", "node1"),
+            ("ADMIN_TOKEN", "short"),
+            ("BACKUP_KEEP", "some"),
+            ("BACKUP_DIR", backups.to_str().expect("a text")),
+        ];
+        for options in [&["--nodes", "1"][..], &[]] {
+            let (code, said) = run(options, &variables, &node);
+            assert_eq!(code, 1, "{said}");
+            for part in ["ADMIN_TOKEN", "16", "BACKUP_KEEP", "`some`", "BACKUP_DIR", "file"] {
+                assert!(said.contains(part), "{options:?}: no {part}: {said}");
+            }
+            assert!(!node.exists(), "it has opened its data: {said}");
+        }
+    }
+    let (code, said) = run(&["--nodes", "1"], &[("ADMIN_TOKEN", "0123456789abcdef\u{e4}")], &node);
+    assert!(code == 1 && said.contains("header") && !node.exists(), "{said}");
+}
+
+#[test]
 fn data_of_another_node_or_another_cluster_is_not_touched() {
     let dir = tempfile::tempdir().expect("a directory");
     let (mut runner, _) = Runner::start(&dir);
