@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::demo::Demo;
 use crate::enrolling::{Admitting, Enrolling};
 use crate::members::Members;
+use crate::node_name::node_name;
 use crate::operate::{Asked, Operation};
 use crate::run::{Data, Place, Serving};
 use crate::trio::Trio;
@@ -125,7 +126,7 @@ enum Tool {
         #[arg(long, value_name = "DATA_DIR")]
         into: PathBuf,
         /// The name of the new node, its NODE_ID.
-        #[arg(long)]
+        #[arg(long, value_parser = node_name)]
         name: String,
         /// Which backup: `latest`, or a number that `backups` shows.
         #[arg(long, default_value = "latest")]
