@@ -39,7 +39,7 @@ Environment:
   BACKUP_KEEP     how many of the newest are kept there [all]
   ENGINE_VERSION_MAX
                   the newest version of the engine's rules that it goes along with [all it knows]
-  RUST_LOG        how much it logs [info,openraft=warn]";
+  RUST_LOG        how much it logs [info,openraft=error]";
 
 /// The order service.
 ///
@@ -354,6 +354,7 @@ pub(crate) fn directory_of(node: &str, dir: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::LOGGED;
 
     #[test]
     fn the_options_fit_together() {
@@ -377,6 +378,11 @@ mod tests {
         for variable in variables {
             assert!(VARIABLES.contains(variable), "{variable}");
         }
+    }
+
+    #[test]
+    fn help_says_what_is_logged() {
+        assert!(VARIABLES.contains(&format!("[{LOGGED}]")));
     }
 
     #[test]

@@ -16,8 +16,9 @@ use crate::members::Member;
 use crate::operate::{TOKEN_FILE, given_token};
 use crate::parent::end_with_parent;
 
-/// What is logged if RUST_LOG says nothing: of the consensus engine only what is wrong.
-const LOGGED: &str = "info,openraft=warn";
+/// What is logged if RUST_LOG says nothing: of the consensus engine no warnings, since it has one for
+/// each heartbeat that a member which is down does not get, and there are twenty a second.
+pub(crate) const LOGGED: &str = "info,openraft=error";
 
 /// One node that serves.
 pub(crate) struct Serving {

@@ -203,6 +203,8 @@ fn a_node_that_is_killed_is_started_again_and_the_others_go_on() {
     assert!(said.contains(&format!("{leader} is started again")), "{said}");
     assert!(!said.contains(&format!("{leader} leads")), "another one does: {said}");
     assert_eq!(orders(dead), json!([first, second]), "it has what was ordered meanwhile");
+    let logs: String = [1, 2, 3].map(|number| runner.log_of(number)).concat();
+    assert!(!logs.contains("heartbeat"), "a line for each that was not taken: {logs}");
     runner.signal("-INT");
     let (status, said) = runner.end();
     assert!(status.success(), "{status}: {said}");
