@@ -18,7 +18,7 @@ const VARIABLES: &str = "\
 Environment:
   NODE_ID         which of the nodes to be, alone in this process: node1, node2 and so on
   PORT            the same, by its port; with --nodes 1 where to listen [5001]
-  BIND            the address where it listens [127.0.0.1]
+  BIND            the address where it listens, with NODE_ID or PORT or alone [127.0.0.1]
   DATA_DIR        where a node keeps its data [data/{node id}]; three nodes keep it in
                   DATA_DIR/{node id}
   CLUSTER_MEMBERS where all members are, if not on ports in a row of this machine, separated by
@@ -175,6 +175,18 @@ const NODES_MAX: u16 = 5;
 /// How long the certificates of `certificates` are valid.
 const VALID: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// What a process alone makes nothing of.
+const FOR_PEERS: [&str; 8] = [
+    "CLUSTER_ADDRESS",
+    "CLUSTER_MEMBERS",
+    "CLUSTER_SECRET",
+    "CLUSTER_TLS_CA",
+    "CLUSTER_TLS_CA_KEY",
+    "CLUSTER_TLS_CERT",
+    "CLUSTER_TLS_KEY",
+    "ENGINE_VERSION_MAX",
+];
+
 /// What the program is asked to do.
 pub(crate) enum Task {
     Verify(PathBuf),
@@ -232,14 +244,7 @@ impl Options {
         }
         let count = self.nodes.parse().expect("it is one of the possible values");
         let is_alone = count == 1;
-        if self.tls.is_some() && is_alone {
-            let why = "--tls is for nodes that have peers: leave out --nodes 1";
-            Self::command().error(ErrorKind::ArgumentConflict, why).exit();
-        }
-        if self.memory && !is_alone {
-            let why = "--memory keeps nothing, which is for one process: leave out --nodes";
-            Self::command().error(ErrorKind::ArgumentConflict, why).exit();
-        }
+        self.fits_together(is_alone)?;
         if self.demo {
             let (kills, orders) = (self.kills.into(), self.orders as usize);
             return Ok(Task::Demo(Demo { is_alone, dir: data_dir(), kills, orders }));
@@ -274,6 +279,12 @@ impl Options {
                 (alone, Place::Disk(dir))
             }
             (false, None) if node.is_none() && are_here && !is_elsewhere => {
+                if is_set("BIND") {
+                    let why = "BIND is where a node of its own listens, and without NODE_ID all are \
+                               on this machine, at 127.0.0.1: say with NODE_ID which one this is, or \
+                               unset BIND";
+                    return Err(why.to_owned());
+                }
                 return Ok(Task::Three(Trio { members, dir: dir_of_all(), tls: self.tls }));
             }
             (false, port) => {
@@ -288,6 +299,46 @@ impl Options {
 }
 
 impl Options {
+    /// Ends the program if the options do not fit together.
+    ///
+    /// # Errors
+    /// When the environment does not fit them, or what they name is not there.
+    fn fits_together(&self, is_alone: bool) -> Result<(), String> {
+        let conflicts = [
+            (
+                is_alone && self.tls.is_some(),
+                "--tls is for nodes that have peers: leave out --nodes 1",
+            ),
+            (
+                is_alone && self.join,
+                "--join is for nodes that have peers: leave out --nodes 1 or --memory",
+            ),
+            (
+                !is_alone && self.memory,
+                "--memory keeps nothing, which is for one process: leave out --nodes",
+            ),
+        ];
+        if let Some((_, why)) = conflicts.into_iter().find(|(is_one, _)| *is_one) {
+            Self::command().error(ErrorKind::ArgumentConflict, why).exit();
+        }
+        let set: Vec<_> = FOR_PEERS.into_iter().filter(|name| is_alone && is_set(name)).collect();
+        if !set.is_empty() {
+            return Err(format!(
+                "{}: that is for nodes that have peers, and a process alone makes nothing of it: \
+                 unset it, or leave out --nodes 1 or --memory",
+                set.join(", ")
+            ));
+        }
+        match &self.tls {
+            Some(dir) if !dir.is_dir() => Err(format!(
+                "--tls names `{dir}`, which is no directory: make certificates there with \
+                 `order-cluster certificates {dir}`, or name the directory where they are",
+                dir = dir.display()
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn data(&self, path: PathBuf) -> Data {
         Data { path, short_log: self.short_log }
     }
@@ -295,6 +346,10 @@ impl Options {
 
 fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 /// What `DATA_DIR` says.

@@ -324,6 +324,7 @@ fn who_is_no_member_is_told_what_to_set() {
         (&[("NODE_ID", "node1"), ("PORT", "5002")], &["NODE_ID", "`node1`", "PORT", "node2"]),
         (&[("CLUSTER_MEMBERS", "http://here")], &["CLUSTER_MEMBERS", "`http://here`", "a port"]),
         (&[("CLUSTER_MEMBERS", "http://10.0.0.1:65535,http://10.0.0.2:65535")], &["set NODE_ID"]),
+        (&[("BIND", "0.0.0.0")], &["BIND", "NODE_ID", "127.0.0.1"]),
         (&[("NODE_ID", "node1"), ("BIND", "here")], &["BIND", "`here`", "an IP address"]),
         (&[("NODE_ID", "node1"), ("BIND", "0.0.0.0")], &["CLUSTER_SECRET"]),
         (&[("NODE_ID", "node1"), ("CLUSTER_SECRET", "short")], &["secret", "16 bytes"]),
@@ -340,6 +341,38 @@ fn who_is_no_member_is_told_what_to_set() {
         assert_eq!(code, 2, "{options:?}: {said}");
         assert!(said.contains(options[0]), "{options:?}: {said}");
     }
+}
+
+#[test]
+fn what_is_for_nodes_with_peers_is_refused_by_a_process_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let node = dir.path().join("node");
+    for name in [
+        "CLUSTER_ADDRESS",
+        "CLUSTER_MEMBERS",
+        "CLUSTER_SECRET",
+        "CLUSTER_TLS_CA",
+        "CLUSTER_TLS_CA_KEY",
+        "CLUSTER_TLS_CERT",
+        "CLUSTER_TLS_KEY",
+        "ENGINE_VERSION_MAX",
+    ] {
+        for alone in [&["--nodes", "1"][..], &["--memory"], &["--nodes", "1", "--demo"]] {
+            let (code, said) = run(alone, &[(name, "http://localhost:5001")], &node);
+            assert!(code == 1 && said.contains(name), "{name}: {said}");
+            assert!(said.contains("peers") && said.contains("--nodes 1"), "{name}: {said}");
+        }
+    }
+    for option in [&["--join"][..], &["--tls", "certificates"]] {
+        let options = [&["--nodes", "1"], option].concat();
+        let variables = [("NODE_ID", "node4"), ("PORT", "5004")];
+        let (code, said) = run(&options, &variables, &node);
+        assert!(code == 2 && said.contains(option[0]) && said.contains("peers"), "{said}");
+    }
+    let missing = dir.path().join("none");
+    let (code, said) = run(&["--tls", missing.to_str().expect("a text")], &[], &node);
+    assert!(code == 1 && said.contains("order-cluster certificates"), "{said}");
+    assert!(!node.exists(), "nothing was made");
 }
 
 #[test]
