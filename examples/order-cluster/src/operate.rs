@@ -61,11 +61,30 @@ pub(crate) async fn operate(operation: Operation) -> Result<ExitCode, Box<dyn Er
         Asked::Remove { name } => Call::delete(path_of(name)),
     };
     let call = call.header("authorization", format!("Bearer {}", token(&at, &dir).await?));
+    // Once it is out, it knows no more of the others than it did.
+    let before = match &asked {
+        Asked::Remove { .. } => Some(status(&at, &mut client).await?),
+        _ => None,
+    };
     let answer = client.send(&call).await.map_err(|error| format!("{at}: {error}"))?;
     if answer.status != StatusCode::NO_CONTENT {
         return Err(refusal(&answer).into());
     }
-    list(&at, &mut client).await
+    match (&asked, before) {
+        (Asked::Remove { name }, Some(before)) if before.node_id == *name => say_gone(&before),
+        _ => list(&at, &mut client).await,
+    }
+}
+
+/// Says that the node which was asked is out, and whom to ask now.
+fn say_gone(before: &Status) -> Result<ExitCode, Box<dyn Error>> {
+    let gone = &before.node_id;
+    writeln!(io::stdout(), "{gone} is no member any more, and its process ends")?;
+    let others = before.members.iter().filter(|member| member.id != *gone);
+    if let Some(endpoint) = others.filter_map(|member| member.endpoint.as_ref()).next() {
+        writeln!(io::stdout(), "the others: order-cluster members --at {endpoint}")?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Where a member is changed. Whatever its name is, that is one segment.
@@ -109,14 +128,15 @@ pub(crate) async fn token(at: &str, dir: &Path) -> Result<String, String> {
     Ok(token.trim().to_owned())
 }
 
-/// Where the node at `at` is.
+/// Where the node at `at` is: by IPv4 if it has such an address, since nodes listen there if nothing
+/// is said.
 pub(crate) async fn resolve(at: &str) -> Result<Vec<SocketAddr>, String> {
     let host = at.strip_prefix("http://").unwrap_or(at).trim_end_matches('/');
     let found = tokio::net::lookup_host(host).await;
-    let found: Vec<_> = found
+    let (first, second): (Vec<_>, Vec<_>) = found
         .map_err(|error| format!("{at}: {error}; give an address such as http://localhost:5001"))?
-        .filter(SocketAddr::is_ipv4)
-        .collect();
+        .partition(SocketAddr::is_ipv4);
+    let found = if first.is_empty() { second } else { first };
     if found.is_empty() { Err(format!("{at} has no address")) } else { Ok(found) }
 }
 
@@ -165,6 +185,13 @@ pub(crate) fn refusal(answer: &Answer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_node_is_found_by_ipv4_or_else_by_ipv6() {
+        let found = async |at| resolve(at).await.expect("it has an address");
+        assert_eq!(found("http://[::1]:5001/").await, ["[::1]:5001".parse().expect("one")]);
+        assert!(found("http://localhost:5001").await.iter().all(SocketAddr::is_ipv4));
+    }
 
     #[test]
     fn a_name_is_one_segment_of_a_path() {

@@ -84,6 +84,16 @@ async fn a_node_that_lost_its_disk_is_replaced_by_the_command_line() {
     let (status, log) = servers.one(leader).until_ended().await.expect("it ends");
     assert!(!status.success() && log.contains("was removed from the cluster"), "{log}");
     order(&servers.all()[other], "a-5").await;
+
+    // Also when it is asked itself; then it is no voter in a list, and says who is left.
+    let said = members(&servers.all()[other], &["remove", &format!("node{}", other + 1)]);
+    let said = said.expect("it is removed");
+    assert!(said.contains("is no member any more") && !said.contains("voter"), "{said}");
+    let (_, at) = said.trim().rsplit_once(' ').expect("an address");
+    let left = run(&["members", "--at", at], &[]).expect("it is asked");
+    assert!(left.contains("leader") && !left.contains("voter"), "{left}");
+    let (status, _) = servers.one(other).until_ended().await.expect("it ends");
+    assert!(!status.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
