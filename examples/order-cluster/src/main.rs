@@ -6,6 +6,7 @@
 mod backups;
 mod demo;
 mod enrolling;
+mod environment;
 mod members;
 mod node_name;
 mod operate;
