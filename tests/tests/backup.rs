@@ -293,6 +293,11 @@ fn what_cannot_be_restored_is_refused_before_anything_is_written() {
         let refused =
             into(Which::Number(7), RESTORED).await.expect_err("there is none").to_string();
         assert!(refused.contains("no backup `7`") && refused.contains("there are 1"), "{refused}");
+        for name in ["", " ", "node\n1"] {
+            let refused = restore_on(&host, BACKUPS, Which::Latest, RESTORED, name).await;
+            let refused = refused.expect_err("it is no name").to_string();
+            assert!(refused.contains(&format!("the name {name:?}")), "{refused}");
+        }
         let refused = into(Which::Latest, "/data").await.expect_err("it is used").to_string();
         assert!(refused.contains("/data holds") && refused.contains("empty"), "{refused}");
         let is_piece = |path: &&std::path::PathBuf| path.starts_with("/backups/pieces");

@@ -13,10 +13,14 @@ use crate::step::{self, cargo};
 /// The benchmark that puts other stores beside ours.
 const WITH_RIVALS: &str = "cluster";
 
+/// All of them: whoever names another one hears so before anything is built.
+const NAMES: [&str; 7] = ["local", "journal", "edge", "growth", "start", "cluster", "failover"];
+
 /// Options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Which benchmark, such as local, journal, edge, growth, start, cluster or failover
+    /// Which benchmark
+    #[arg(value_parser = NAMES)]
     name: String,
     /// At most a minute: less sure numbers, the same ratios
     #[arg(long)]
@@ -91,6 +95,14 @@ mod tests {
         );
         let commit = command.get_envs().find(|(key, _)| *key == "CATGA_BENCH_COMMIT");
         assert_eq!(commit.and_then(|(_, value)| value), Some("abc123-dirty".as_ref()));
+    }
+
+    #[test]
+    fn every_benchmark_is_known_here() {
+        let program = include_str!("../../benches/src/main.rs");
+        let there = program.lines().filter_map(|line| line.strip_suffix("(Options),"));
+        let there: Vec<_> = there.map(|name| name.trim().to_lowercase()).collect();
+        assert_eq!(there, NAMES);
     }
 
     #[test]

@@ -26,7 +26,8 @@ const NO_VERDICT: i32 = 3;
 
 /// Builds both and runs the harness.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    step::run(cargo().args(["build", "--quiet", "--release"]).args(PACKAGES))?;
+    // What cargo builds goes to standard error: minutes, the first time.
+    step::run(cargo().args(["build", "--release"]).args(PACKAGES))?;
     let mut command = Command::new(built("catga-chaos")?);
     let status = command.args(&args.rest).status().context("cannot start catga-chaos")?;
     match status.code() {

@@ -13,7 +13,7 @@ use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use self::target::Target;
 use self::trial::Trial;
@@ -23,8 +23,8 @@ use crate::workspace::Workspace;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// How long each target runs
-    #[arg(long, default_value_t = 1.0)]
-    minutes: f64,
+    #[arg(long, default_value = "1", value_parser = minutes)]
+    minutes: Duration,
     /// Only the targets with this in their name
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
@@ -54,7 +54,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         targets.iter().for_each(|target| println!("{target}"));
         return Ok(());
     }
-    let time = Duration::try_from_secs_f64(args.minutes * 60.0).context("--minutes")?;
     // All of them first: what does not build should not be known after hours.
     let mut programs = BTreeMap::new();
     for target in &targets {
@@ -66,7 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     println!("{:>12} {:>8} {:>9}  target", "inputs", "seconds", "a second");
     for target in targets {
         let program = &programs[&target.arguments()];
-        let trial = Trial::run(&workspace.root, target, program, time)?;
+        let trial = Trial::run(&workspace.root, target, program, args.minutes)?;
         let (tried, seconds) = (trial.tried, trial.took.as_secs_f64());
         println!("{tried:>12} {seconds:>8.1} {:>9.0}  {target}", tried as f64 / seconds);
         if let Some(file) = &args.counts {
@@ -82,5 +81,27 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match found.as_slice() {
         [] => Ok(()),
         found => bail!("inputs were found and kept in the corpus of {}", found.join(", ")),
+    }
+}
+
+/// So many minutes, or a part of one.
+fn minutes(text: &str) -> Result<Duration, String> {
+    let time = text.parse().ok().and_then(|minutes: f64| {
+        Duration::try_from_secs_f64(minutes * 60.0).ok().filter(|time| !time.is_zero())
+    });
+    time.ok_or_else(|| "it must be a number above 0, such as 10 or 0.5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_run_for_some_time() {
+        assert_eq!(minutes("1"), Ok(Duration::from_secs(60)));
+        assert_eq!(minutes("0.5"), Ok(Duration::from_secs(30)));
+        for text in ["0", "-1", "NaN", "inf", "1e300", "ten"] {
+            assert!(minutes(text).is_err(), "{text}");
+        }
     }
 }

@@ -81,4 +81,17 @@ mod tests {
     fn the_command_line_is_well_formed() {
         Xtask::command().debug_assert();
     }
+
+    #[test]
+    fn what_cannot_be_run_is_refused_before_anything_is_built() {
+        for words in [&["fuzz", "--minutes", "0"][..], &["bench", "nosuch"]] {
+            let refused = Xtask::try_parse_from([&["xtask"], words].concat());
+            let said = refused.expect_err("it is refused").to_string();
+            assert!(
+                said.contains(&format!("invalid value '{}'", words[words.len() - 1])),
+                "{said}"
+            );
+        }
+        assert!(Xtask::try_parse_from(["xtask", "bench", "local"]).is_ok());
+    }
 }

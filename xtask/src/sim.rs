@@ -26,7 +26,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn command(args: &Args) -> Command {
     let mut command = cargo();
-    command.args(["run", "--quiet", "--profile", "sim", "--package", "catga-sim", "--"]);
+    // What cargo builds goes to standard error: minutes, the first time.
+    command.args(["run", "--profile", "sim", "--package", "catga-sim", "--"]);
     command.args(&args.rest);
     command
 }
@@ -40,9 +41,6 @@ mod tests {
         let args = Args { rest: ["--seeds", "3"].map(OsString::from).to_vec() };
         let command = command(&args);
         let arguments: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
-        assert_eq!(
-            arguments.join(" "),
-            "run --quiet --profile sim --package catga-sim -- --seeds 3"
-        );
+        assert_eq!(arguments.join(" "), "run --profile sim --package catga-sim -- --seeds 3");
     }
 }

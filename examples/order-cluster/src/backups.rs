@@ -75,15 +75,39 @@ pub(crate) async fn restore(
     name: &str,
 ) -> Result<ExitCode, Box<dyn Error>> {
     let restored = tools::restore(from, which, into, name).await?;
-    let (backup, into) = (&restored.backup, into.display());
+    let backup = &restored.backup;
+    let (quoted_name, quoted_into) = (quoted(name), quoted(&into.display().to_string()));
     writeln!(
         io::stdout(),
-        "{into} is a new node, as of backup {} of {}: its journal goes up to position {}.\n\
+        "{} is a new node, as of backup {} of {}: its journal goes up to position {}.\n\
          Start it first, and then the others with empty directories:\n\n  \
-         NODE_ID={name} DATA_DIR={into} order-cluster",
+         NODE_ID={quoted_name} DATA_DIR={quoted_into} order-cluster",
+        into.display(),
         backup.number,
         backup.at,
         restored.position,
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "/._-".contains(char);
+    if word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_take_it_apart() {
+        assert_eq!(quoted("data/node1"), "data/node1");
+        assert_eq!(quoted("node 1"), "'node 1'");
+        assert_eq!(quoted("ann's; node"), r"'ann'\''s; node'");
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Method, Request, StatusCode, header};
+use hyper::{Method, Request, StatusCode, header, http};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,6 +53,20 @@ impl Call {
         self.headers.push((name, value.into()));
         self
     }
+
+    fn request(&self) -> Result<Request<Full<Bytes>>, http::Error> {
+        let mut request = Request::builder()
+            .method(self.method.clone())
+            .uri(&self.path)
+            .header(header::HOST, "localhost");
+        if self.method == Method::POST {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        request.body(Full::new(self.body.clone()))
+    }
 }
 
 /// What came back.
@@ -89,6 +103,9 @@ impl Answer {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoAnswer {
+    /// It is no request that could be sent, and nobody was asked.
+    #[error("the request cannot be sent: {0}")]
+    NoRequest(http::Error),
     /// Nobody listens.
     #[error("no connection: {0}")]
     NoConnection(io::Error),
@@ -174,6 +191,7 @@ impl Client {
     }
 
     async fn exchange(&mut self, call: &Call) -> Result<Answer, NoAnswer> {
+        let request = call.request().map_err(NoAnswer::NoRequest)?;
         let mut kept = self.connection.take();
         if let Some(connection) = &mut kept
             && connection.sender.ready().await.is_err()
@@ -185,18 +203,6 @@ impl Client {
             Some(connection) => connection,
             None => open(self.servers[self.at]).await?,
         };
-        let mut request = Request::builder()
-            .method(call.method.clone())
-            .uri(&call.path)
-            .header(header::HOST, "localhost");
-        if call.method == Method::POST {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        for (name, value) in &call.headers {
-            request = request.header(*name, value);
-        }
-        let request = request.body(Full::new(call.body.clone()));
-        let request = request.expect("paths and headers are made of letters and digits");
         let response = connection.sender.send_request(request).await.map_err(NoAnswer::Broken)?;
         let status = response.status();
         let position = response.headers().get("catga-position");
@@ -215,4 +221,21 @@ async fn open(server: SocketAddr) -> Result<Connection, NoAnswer> {
     // Whoever waits for an answer hears of its failure.
     let driver = tokio::spawn(async { drop(driver.await) });
     Ok(Connection { sender, driver })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_cannot_be_sent_is_an_error_and_nobody_is_asked() {
+        let nobody = vec![([127, 0, 0, 1], 1).into()];
+        let get = Call::get("/orders");
+        for call in [Call::get("/orders/a b"), get.clone().header("authorization", "a\nb")] {
+            let answer = Client::new(nobody.clone()).send(&call).await;
+            assert!(matches!(answer, Err(NoAnswer::NoRequest(_))), "{answer:?}");
+        }
+        let answer = Client::new(nobody).send(&get).await;
+        assert!(matches!(answer, Err(NoAnswer::NoConnection(_))), "{answer:?}");
+    }
 }

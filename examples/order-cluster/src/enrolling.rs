@@ -13,6 +13,7 @@ use hyper::StatusCode;
 use order_cluster::certificates::{self, CA, CLUSTER};
 use order_cluster::client::{Answer, Call, Client};
 
+use crate::node_name::node_name;
 use crate::operate::{refusal, resolve, token as operators_token};
 
 /// What an operator does with tokens.
@@ -22,10 +23,10 @@ pub(crate) enum Admitting {
     /// node.
     Create {
         /// The node that it is for.
-        #[arg(long)]
+        #[arg(long, value_parser = node_name)]
         name: String,
         /// How long it is good, such as 90s, 30m, 1h or 7d.
-        #[arg(long, default_value = "1h", value_parser = duration)]
+        #[arg(long, default_value = "1h", value_parser = ttl)]
         ttl: Duration,
         /// Give a node that is a member another certificate.
         #[arg(long)]
@@ -52,7 +53,7 @@ pub(crate) struct Enrolling {
     #[arg(long, default_value = "http://localhost:5001")]
     at: String,
     /// The name of the new node: that of the token.
-    #[arg(long)]
+    #[arg(long, value_parser = node_name)]
     name: String,
     /// Where ca.pem, NAME.pem and NAME.key are put, for --tls.
     #[arg(long, value_name = "DIR", default_value = "certificates")]
@@ -103,9 +104,11 @@ pub(crate) async fn enroll(enrolling: Enrolling) -> Result<ExitCode, Box<dyn Err
     let dir = into.display();
     writeln!(
         io::stdout(),
-        "In {dir} is the certificate of {name}. Start it with\n\n  \
+        "In {dir} is the certificate of {name}. If it is new, start it with\n\n  \
          NODE_ID={name} PORT=… order-cluster --join --tls {dir}\n\n\
-         and, if the others are on other machines, with CLUSTER_MEMBERS, CLUSTER_ADDRESS and BIND"
+         and, if the others are on other machines, with CLUSTER_MEMBERS, CLUSTER_ADDRESS and BIND.\n\
+         If it is a member already, put {name}.key and {name}.pem in the place of those that it has: \
+         it reads them by itself."
     )?;
     Ok(ExitCode::SUCCESS)
 }
@@ -152,6 +155,16 @@ fn given(enrolling: &Enrolling) -> Result<String, String> {
 async fn send(at: &str, call: &Call) -> Result<Answer, String> {
     let answer = Client::new(resolve(at).await?).send(call).await;
     answer.map_err(|error| format!("{at}: {error}"))
+}
+
+/// How long a token is good at most.
+const TTL_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How long a token is good.
+fn ttl(text: &str) -> Result<Duration, String> {
+    let is_bounded = |ttl: &Duration| !ttl.is_zero() && *ttl <= TTL_MAX;
+    let wrong = || "it must be from 1s to 7d, which is a week".to_owned();
+    duration(text).and_then(|ttl| Some(ttl).filter(is_bounded).ok_or_else(wrong))
 }
 
 /// A number and what it counts.

@@ -6,7 +6,9 @@
 mod backups;
 mod demo;
 mod enrolling;
+mod environment;
 mod members;
+mod node_name;
 mod operate;
 mod options;
 mod parent;

@@ -1,4 +1,3 @@
-use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,37 +7,12 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::demo::Demo;
 use crate::enrolling::{Admitting, Enrolling};
+use crate::environment::{FOR_PEERS, VARIABLES, is_set, port, reached_at, variable};
 use crate::members::Members;
+use crate::node_name::node_name;
 use crate::operate::{Asked, Operation};
 use crate::run::{Data, Place, Serving};
 use crate::trio::Trio;
-
-const VARIABLES: &str = "\
-Environment:
-  NODE_ID         which of the nodes to be, alone in this process: node1, node2 and so on
-  PORT            the same, by its port; with --nodes 1 where to listen [5001]
-  BIND            the address where it listens [127.0.0.1]
-  DATA_DIR        where a node keeps its data [data/{node id}]; three nodes keep it in
-                  DATA_DIR/{node id}
-  CLUSTER_MEMBERS where all members are, if not on ports in a row of this machine, separated by
-                  commas: http://10.0.0.1:5001,http://10.0.0.2:5002,http://10.0.0.3:5003
-  CLUSTER_ADDRESS where they reach this node, if not at its place among them: then NODE_ID says
-                  which it is. A node that joins others on other machines needs it, unless BIND is
-                  one address
-  CLUSTER_SECRET  what all nodes know and nobody else; it or TLS is needed if BIND lets others in
-  CLUSTER_TLS_CA, CLUSTER_TLS_CERT, CLUSTER_TLS_KEY
-                  PEM files, by which the node meets its peers over TLS
-  CLUSTER_TLS_CA_KEY
-                  the key of the CA, on nodes that let others in by a token
-  JOIN_TOKEN      the token by which `enroll` gets a certificate
-  ADMIN_TOKEN     what operators show to change the members; without it a node makes one, in
-                  DATA_DIR/admin-token, where `members`, `backup` and `token` look for it, or in
-                  DATA_DIR/{node id}/admin-token
-  BACKUP_DIR      where a node puts the backups that operators have made; without it there are none
-  BACKUP_KEEP     how many of the newest are kept there [all]
-  ENGINE_VERSION_MAX
-                  the newest version of the engine's rules that it goes along with [all it knows]
-  RUST_LOG        how much it logs [info,openraft=warn]";
 
 /// The order service.
 ///
@@ -125,7 +99,7 @@ enum Tool {
         #[arg(long, value_name = "DATA_DIR")]
         into: PathBuf,
         /// The name of the new node, its NODE_ID.
-        #[arg(long)]
+        #[arg(long, value_parser = node_name)]
         name: String,
         /// Which backup: `latest`, or a number that `backups` shows.
         #[arg(long, default_value = "latest")]
@@ -231,14 +205,7 @@ impl Options {
         }
         let count = self.nodes.parse().expect("it is one of the possible values");
         let is_alone = count == 1;
-        if self.tls.is_some() && is_alone {
-            let why = "--tls is for nodes that have peers: leave out --nodes 1";
-            Self::command().error(ErrorKind::ArgumentConflict, why).exit();
-        }
-        if self.memory && !is_alone {
-            let why = "--memory keeps nothing, which is for one process: leave out --nodes";
-            Self::command().error(ErrorKind::ArgumentConflict, why).exit();
-        }
+        self.fits_together(is_alone)?;
         if self.demo {
             let (kills, orders) = (self.kills.into(), self.orders as usize);
             return Ok(Task::Demo(Demo { is_alone, dir: data_dir(), kills, orders }));
@@ -273,6 +240,12 @@ impl Options {
                 (alone, Place::Disk(dir))
             }
             (false, None) if node.is_none() && are_here && !is_elsewhere => {
+                if is_set("BIND") {
+                    let why = "BIND is where a node of its own listens, and without NODE_ID all are \
+                               on this machine, at 127.0.0.1: say with NODE_ID which one this is, or \
+                               unset BIND";
+                    return Err(why.to_owned());
+                }
                 return Ok(Task::Three(Trio { members, dir: dir_of_all(), tls: self.tls }));
             }
             (false, port) => {
@@ -287,13 +260,49 @@ impl Options {
 }
 
 impl Options {
+    /// Ends the program if the options do not fit together.
+    ///
+    /// # Errors
+    /// When the environment does not fit them, or what they name is not there.
+    fn fits_together(&self, is_alone: bool) -> Result<(), String> {
+        let conflicts = [
+            (
+                is_alone && self.tls.is_some(),
+                "--tls is for nodes that have peers: leave out --nodes 1",
+            ),
+            (
+                is_alone && self.join,
+                "--join is for nodes that have peers: leave out --nodes 1 or --memory",
+            ),
+            (
+                !is_alone && self.memory,
+                "--memory keeps nothing, which is for one process: leave out --nodes",
+            ),
+        ];
+        if let Some((_, why)) = conflicts.into_iter().find(|(is_one, _)| *is_one) {
+            Self::command().error(ErrorKind::ArgumentConflict, why).exit();
+        }
+        let set: Vec<_> = FOR_PEERS.into_iter().filter(|name| is_alone && is_set(name)).collect();
+        if !set.is_empty() {
+            return Err(format!(
+                "{}: that is for nodes that have peers, and a process alone makes nothing of it: \
+                 unset it, or leave out --nodes 1 or --memory",
+                set.join(", ")
+            ));
+        }
+        match &self.tls {
+            Some(dir) if !dir.is_dir() => Err(format!(
+                "--tls names `{dir}`, which is no directory: make certificates there with \
+                 `order-cluster certificates {dir}`, or name the directory where they are",
+                dir = dir.display()
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn data(&self, path: PathBuf) -> Data {
         Data { path, short_log: self.short_log }
     }
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// What `DATA_DIR` says.
@@ -304,36 +313,6 @@ fn data_dir() -> Option<PathBuf> {
 /// Where nodes have their directories.
 fn dir_of_all() -> PathBuf {
     data_dir().unwrap_or_else(|| DATA.into())
-}
-
-/// What `PORT` says.
-fn port() -> Result<Option<u16>, String> {
-    let read = |port: String| {
-        port.trim().parse().map_err(|_| {
-            format!(
-                "the environment variable PORT is `{port}`: it must be a port number from 0 to \
-                 65535, such as 5001"
-            )
-        })
-    };
-    variable("PORT").map(read).transpose()
-}
-
-/// Where the others reach a node that joins them: as `CLUSTER_ADDRESS` says, or the one address that
-/// `BIND` names, or this machine if they are all on it.
-fn reached_at(port: u16, are_here: bool) -> Result<String, String> {
-    if let Some(address) = variable("CLUSTER_ADDRESS") {
-        return Ok(address);
-    }
-    let bind = variable("BIND").and_then(|bind| bind.trim().parse::<IpAddr>().ok());
-    match bind.filter(|ip| !ip.is_unspecified()) {
-        Some(ip) => Ok(format!("http://{}", SocketAddr::new(ip, port))),
-        None if are_here => Ok(format!("http://localhost:{port}")),
-        None => Err(format!(
-            "CLUSTER_MEMBERS says where the others are: set CLUSTER_ADDRESS to where they reach this \
-             node, such as http://10.0.0.4:{port}"
-        )),
-    }
 }
 
 fn default_dir(node: &str) -> PathBuf {
@@ -365,17 +344,6 @@ mod tests {
         assert!(Options::try_parse_from(["order-cluster", "--port", "65534"]).is_err());
         assert!(Options::try_parse_from(["order-cluster", "verify", "data/node1"]).is_ok());
         assert!(Options::try_parse_from(["order-cluster", "--demo", "dump"]).is_err());
-    }
-
-    #[test]
-    fn help_names_the_variables_that_operators_are_told_of() {
-        let told = include_str!("../../../docs/operating.md");
-        let words = told.split(|char: char| !(char.is_ascii_uppercase() || char == '_'));
-        let variables: Vec<_> = words.filter(|word| word.trim_matches('_').contains('_')).collect();
-        assert!(variables.len() > 9, "{variables:?}");
-        for variable in variables {
-            assert!(VARIABLES.contains(variable), "{variable}");
-        }
     }
 
     #[test]

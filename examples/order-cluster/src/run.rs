@@ -1,23 +1,24 @@
 use std::error::Error;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use catga::enrolment::Enrolment;
 use catga::http::{AdminToken, AdminTokenError, Server, backups_from_env};
 use catga::prelude::*;
-use catga::{DataDir, InCluster, Node, OnDisk};
+use catga::{Backups, DataDir, InCluster, Node, OnDisk};
 use order_cluster::{routes::routes, service::Orders};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::members::Member;
-use crate::operate::TOKEN_FILE;
+use crate::operate::{TOKEN_FILE, given_token};
 use crate::parent::end_with_parent;
 
-/// What is logged if RUST_LOG says nothing: of the consensus engine only what is wrong.
-const LOGGED: &str = "info,openraft=warn";
+/// What is logged if RUST_LOG says nothing: of the consensus engine no warnings, since it has one for
+/// each heartbeat that a member which is down does not get, and there are twenty a second.
+pub(crate) const LOGGED: &str = "info,openraft=error";
 
 /// One node that serves.
 pub(crate) struct Serving {
@@ -64,6 +65,7 @@ pub(crate) async fn serve(serving: Serving) -> Result<ExitCode, Box<dyn Error>> 
     if serving.with_parent {
         end_with_parent()?;
     }
+    let operation = Operation::from_env()?;
     let builder = Catga::builder().name(serving.node).service(|n| Orders { book: n.projection() });
     // By certificates alone: what a new node gets for a token is one.
     let (builder, routes) = match &serving.place {
@@ -82,25 +84,62 @@ pub(crate) async fn serve(serving: Serving) -> Result<ExitCode, Box<dyn Error>> 
     };
     say_what_survives(&node, &serving.place);
     let mut server = Server::new(node, routes);
-    if let Some(token) = operators(&serving.place)? {
+    if let Some(token) = operation.token_at(&serving.place)? {
         server = server.admin(token);
     }
-    if let Some(backups) = backups_from_env()? {
+    if let Some(backups) = operation.backups {
         server = server.backups(backups);
     }
     server.run().await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What operators show: as the environment says, or as the node keeps it with its data.
-fn operators(place: &Place) -> Result<Option<AdminToken>, AdminTokenError> {
-    match (std::env::var("ADMIN_TOKEN"), place) {
-        (Ok(token), _) => AdminToken::new(&token).map(Some),
-        (Err(_), Place::Cluster(_, data)) => {
-            AdminToken::kept_in(data.path.join(TOKEN_FILE)).map(Some)
+/// What the environment says of operators.
+struct Operation {
+    token: Option<AdminToken>,
+    backups: Option<Backups>,
+}
+
+impl Operation {
+    /// Read before anything is opened.
+    ///
+    /// # Errors
+    /// Everything that cannot be used.
+    fn from_env() -> Result<Self, String> {
+        let token = given_token().and_then(|token| {
+            let token = token.map(|token| AdminToken::new(&token)).transpose();
+            token.map_err(|error| format!("ADMIN_TOKEN: {error}"))
+        });
+        let backups = backups_from_env().map_err(|error| error.to_string());
+        let dir = std::env::var_os("BACKUP_DIR").map_or(Ok(()), |dir| make(Path::new(&dir)));
+        match (token, backups, dir) {
+            (Ok(token), Ok(backups), Ok(())) => Ok(Self { token, backups }),
+            (token, backups, dir) => {
+                let faults = [token.err(), backups.err(), dir.err()];
+                Err(faults.into_iter().flatten().collect::<Vec<_>>().join("\n"))
+            }
         }
-        (Err(_), _) => Ok(None),
     }
+
+    /// What operators show: as the environment says, or as the node keeps it with its data.
+    fn token_at(&self, place: &Place) -> Result<Option<AdminToken>, AdminTokenError> {
+        match (&self.token, place) {
+            (Some(token), _) => Ok(Some(token.clone())),
+            (None, Place::Cluster(_, data)) => {
+                AdminToken::kept_in(data.path.join(TOKEN_FILE)).map(Some)
+            }
+            (None, _) => Ok(None),
+        }
+    }
+}
+
+/// Makes the directory of the backups, unless it is there.
+fn make(dir: &Path) -> Result<(), String> {
+    let must = "it must be a directory, or be possible to make";
+    let failed = |error| {
+        format!("the environment variable BACKUP_DIR is `{}`: {must}: {error}", dir.display())
+    };
+    std::fs::create_dir_all(dir).map_err(failed)
 }
 
 fn start_log() {

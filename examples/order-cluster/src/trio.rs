@@ -25,7 +25,7 @@ pub(crate) struct Trio {
     pub(crate) tls: Option<PathBuf>,
 }
 
-/// Runs them until a signal comes, or one of them ends; then drains them.
+/// Runs them until a signal comes, or no majority of them is left; then drains them.
 pub(crate) async fn run(trio: Trio) -> Result<ExitCode, Box<dyn Error>> {
     let mut stop = Stop::listen()?;
     let count = trio.members.all().len();
@@ -49,10 +49,13 @@ pub(crate) async fn run(trio: Trio) -> Result<ExitCode, Box<dyn Error>> {
     let stopped = tokio::select! {
         stopped = servers.stop() => stopped,
         // What is dropped is killed.
-        () = stop.asked() => return Ok(ExitCode::FAILURE),
+        () = stop.asked() => match &ended {
+            Some(_) => Ok(()),
+            None => return Ok(ExitCode::FAILURE),
+        },
     };
     match ended {
-        Some(why) => Err(advised(why)),
+        Some(why) => Err(why.into_iter().map(advised).collect::<Vec<_>>().join("\n").into()),
         None => {
             stopped?;
             say("All of them have stopped.\n");
@@ -62,7 +65,7 @@ pub(crate) async fn run(trio: Trio) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// Starts them and says where they are; why that has come to an end.
-async fn serve(servers: &mut Servers, trio: &Trio) -> ServerError {
+async fn serve(servers: &mut Servers, trio: &Trio) -> Vec<ServerError> {
     let started = async {
         servers.spawn()?;
         servers.until_ready().await?;
@@ -70,49 +73,79 @@ async fn serve(servers: &mut Servers, trio: &Trio) -> ServerError {
     };
     let leader = match started.await {
         Ok((leader, _)) => leader,
-        Err(why) => return why,
+        Err(why) => return vec![why],
     };
     say(&welcome(trio, servers, leader));
+    let mut gone = Vec::new();
     loop {
-        for number in 0..servers.all().len() {
-            if let Err(why) = servers.one(number).check()
-                && let Err(why) = start_again(servers, number, why).await
-            {
-                return why;
-            }
+        if let Err(why) = look_after(servers, &mut gone).await {
+            gone.push(why);
+            return gone;
+        }
+        let left = servers.all().len() - gone.len();
+        if left * 2 <= servers.all().len() {
+            say("\nNo majority of them is left: the others are drained.\n");
+            return gone;
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-/// Starts a node again that was killed, as whatever looks after processes does; one that ended by
-/// itself has a reason.
-async fn start_again(
-    servers: &mut Servers,
-    number: usize,
-    why: ServerError,
-) -> Result<(), ServerError> {
-    let Some(node) = why.killed() else { return Err(why) };
-    say(&format!("\n{node} was killed; the others go on.\n"));
+/// Starts those again that were killed, as whatever looks after processes does. One that ended by
+/// itself has a reason, and would end again: it is `gone`.
+async fn look_after(servers: &mut Servers, gone: &mut Vec<ServerError>) -> Result<(), ServerError> {
+    let mut killed = Vec::new();
+    for number in 0..servers.all().len() {
+        let Err(why) = servers.one(number).check() else { continue };
+        if let Some(node) = why.killed() {
+            say(&format!("\n{node} was killed; the others go on.\n"));
+            killed.push(number);
+        } else {
+            say(&format!("\n{why}; the others go on.\n"));
+            // It is not looked at any more.
+            servers.one(number).kill()?;
+            gone.push(why);
+        }
+    }
+    if killed.is_empty() { Ok(()) } else { start_again(servers, &killed).await }
+}
+
+/// Starts those with these numbers again, all before it waits for one: they may need each other.
+async fn start_again(servers: &mut Servers, killed: &[usize]) -> Result<(), ServerError> {
     tokio::time::sleep(BREAK).await;
-    let (leader, _) = servers.leader().await?;
-    let leader = &servers.all()[leader].options().node;
-    say(&format!("{leader} leads. {node} is started again.\n"));
-    let server = servers.one(number);
-    server.spawn()?;
-    server.until_ready().await?;
-    let pid = server.pid().unwrap_or_default();
-    say(&format!("{node} is back, as process {pid}, with everything that it missed.\n"));
+    // None leads if too many were killed.
+    if let Ok(Ok((leader, _))) = tokio::time::timeout(BREAK, servers.leader()).await {
+        say(&format!("{} leads.\n", servers.all()[leader].options().node));
+    }
+    for number in killed {
+        let server = servers.one(*number);
+        server.spawn()?;
+        say(&format!("{} is started again.\n", server.options().node));
+    }
+    for number in killed {
+        let server = servers.one(*number);
+        match server.until_ready().await {
+            Ok(_) => {
+                let (node, pid) = (&server.options().node, server.pid().unwrap_or_default());
+                say(&format!(
+                    "{node} is back, as process {pid}, with everything that it missed.\n"
+                ));
+            }
+            // The next look says why.
+            Err(ServerError::Ended { .. }) => {}
+            Err(why) => return Err(why),
+        }
+    }
     Ok(())
 }
 
 /// What went wrong, and what can be done about it where that is known.
-fn advised(why: ServerError) -> Box<dyn Error> {
-    if why.is_port_taken() {
-        return format!("{why}\nmove all of them to ports that are free, such as with --port 6001")
-            .into();
-    }
-    why.into()
+fn advised(why: ServerError) -> String {
+    let advice = match why.is_port_taken() {
+        true => "\nmove all of them to ports that are free, such as with --port 6001",
+        false => "",
+    };
+    format!("{why}{advice}")
 }
 
 fn welcome(trio: &Trio, servers: &Servers, leader: usize) -> String {
@@ -147,6 +180,7 @@ Place an order at one node, read it at another, and see who leads:
   curl localhost:{three}/cluster/status
 
 Kill the one that leads, with `kill -9` and its number: the others go on, and it is started again.
+One that ends by itself says why, and the others go on without it.
 Ctrl-C drains all of them.
 "#,
         dir = dir.display()

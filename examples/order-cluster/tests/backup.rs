@@ -164,6 +164,9 @@ async fn what_cannot_be_backed_up_or_restored_is_said_with_what_to_do() {
     assert!(why.contains("no directory of backups"), "{why}");
     let why = restore(&backups, &["--which", "7"]).expect_err("there is none");
     assert!(why.contains("no backup `7`") && why.contains("there are 1"), "{why}");
+    let words = ["restore", &name(&backups), "--into", &name(&new), "--name", ""];
+    let why = run(&words, &[]).expect_err("it is no name");
+    assert!(why.contains("--name") && why.contains("the name of a node"), "{why}");
     let why = restore(&backups, &["--which", "newest"]).expect_err("it is none");
     assert!(why.contains("latest"), "{why}");
 

@@ -172,7 +172,8 @@ async fn a_node_is_let_in_by_a_token_that_is_good_once_and_kept_nowhere() {
     let first = cluster.url(0);
     let words = ["enroll", "--at", &first, "--name", "node4", "--into", text(&renewed)];
     let by_file = [&words[..], &["--token-file", text(&file)]].concat();
-    run(&by_file, &[]).expect("it gets another");
+    let said = run(&by_file, &[]).expect("it gets another");
+    assert!(said.contains("node4.key and node4.pem in the place of"), "{said}");
     fs::remove_file(file).expect("it is removed");
     let by_argument = [&words[..], &[renewal.trim()]].concat();
     let again = run(&by_argument, &[]).expect_err("it is there");
@@ -221,10 +222,10 @@ async fn who_is_no_operator_makes_no_token_and_who_is_late_gets_nothing() {
     let why = cluster.enroll(&unmade.reveal(), 0, "node4", "guessed").expect_err("nobody's");
     assert!(why.contains("nobody has made this token"), "{why}");
     for (words, said) in [
-        (&["--name", "node4", "--ttl", "8d"][..], "which is a week"),
-        (&["--name", "node4", "--ttl", "0s"], "which is a week"),
+        (&["--name", "node4", "--ttl", "8d"][..], "'--ttl <TTL>': it must be from 1s to 7d"),
+        (&["--name", "node4", "--ttl", "0s"], "'--ttl <TTL>': it must be from 1s to 7d"),
         (&["--name", "node1"], "is a member already"),
-        (&["--name", ""], "the name of a node"),
+        (&["--name", ""], "'--name <NAME>': it must be the name of a node"),
     ] {
         let why = cluster.token(words).expect_err(said);
         assert!(why.contains(said), "{why}");

@@ -84,6 +84,16 @@ async fn a_node_that_lost_its_disk_is_replaced_by_the_command_line() {
     let (status, log) = servers.one(leader).until_ended().await.expect("it ends");
     assert!(!status.success() && log.contains("was removed from the cluster"), "{log}");
     order(&servers.all()[other], "a-5").await;
+
+    // Also when it is asked itself; then it is no voter in a list, and says who is left.
+    let said = members(&servers.all()[other], &["remove", &format!("node{}", other + 1)]);
+    let said = said.expect("it is removed");
+    assert!(said.contains("is no member any more") && !said.contains("voter"), "{said}");
+    let (_, at) = said.trim().rsplit_once(' ').expect("an address");
+    let left = run(&["members", "--at", at], &[]).expect("it is asked");
+    assert!(left.contains("leader") && !left.contains("voter"), "{left}");
+    let (status, _) = servers.one(other).until_ended().await.expect("it ends");
+    assert!(!status.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,6 +197,18 @@ async fn what_cannot_be_done_is_said_with_what_to_do() {
 
     let why = members(one, &["remove", "node9"]).expect_err("there is none");
     assert!(why.contains("node9") && why.contains("node1, node2, node3"), "{why}");
+
+    // Nothing of a name is left out, and what no node is called is asked of nobody.
+    let why = members(one, &["remove", "node2?x"]).expect_err("there is none");
+    assert!(why.contains("node2?x") && why.contains("node1, node2, node3"), "{why}");
+    let why = members(one, &["lead", "no node/.."]).expect_err("there is none");
+    assert!(why.contains("no node/.."), "{why}");
+    let why = members(one, &["remove", ""]).expect_err("it is no name");
+    assert!(why.contains("the name of a node"), "{why}");
+    let url = format!("http://{}", one.address());
+    let words = ["members", "--at", &url, "remove", "node2"];
+    let why = run(&words, &[("ADMIN_TOKEN", "0123456789\nabcdef")]).expect_err("it is no token");
+    assert!(why.contains("ADMIN_TOKEN") && why.contains("header"), "{why}");
 
     // The token of another node is none of this one's.
     let at = format!("http://{}", one.address());

@@ -121,9 +121,9 @@ async fn order_until_nobody_listens(port: u16) -> Vec<Answer> {
 }
 
 #[test]
-fn a_node_that_ends_is_named_and_the_others_are_drained() {
+fn a_node_that_ends_is_named_and_the_others_go_on() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (mut runner, _) = Runner::start(&dir);
+    let (mut runner, welcome) = Runner::start(&dir);
     order(runner.port_of(1), "a-1");
     fs::remove_dir_all(dir.path().join("node2")).expect("removed");
     // It notices while it has something to record.
@@ -132,15 +132,57 @@ fn a_node_that_ends_is_named_and_the_others_are_drained() {
         number += 1;
         order(runner.port_of(1), &format!("a-{number}"));
     }
-    let (status, said) = runner.end();
-    assert_eq!(status.code(), Some(1), "{said}");
+    let said = runner.until_it_says("; the others go on");
     for part in ["node2 ended", "was removed", "node2.log"] {
         assert!(said.contains(part), "no {part}: {said}");
     }
+    order(runner.port_of(3), "b-1");
+
+    // Of two that are left one can be killed: it is needed, and started again.
+    kill(&welcome, "node1");
+    runner.until_it_says("node1 is back");
+    order(runner.port_of(3), "b-2");
+    runner.signal("-TERM");
+    let (status, said) = runner.end();
+    assert!(status.success() && !said.contains("node2"), "{status}: {said}");
     for number in [1, 3] {
         let log = runner.log_of(number);
         assert!(log.contains("draining") && log.contains("stopped"), "node{number}: {log}");
     }
+}
+
+#[test]
+fn nodes_that_are_removed_end_and_without_a_majority_the_last_is_drained() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut runner, _) = Runner::start(&dir);
+    order(runner.port_of(1), "a-1");
+    let at = format!("http://localhost:{}", runner.port_of(1));
+    let remove = |name| run(&["members", "--at", &at, "remove", name], &[], dir.path());
+    let (code, said) = remove("node2");
+    assert_eq!(code, 0, "{said}");
+    let said = runner.until_it_says("; the others go on");
+    assert!(said.contains("node2 ended"), "{said}");
+    order(runner.port_of(1), "a-2");
+    let (code, said) = remove("node3");
+    assert_eq!(code, 0, "{said}");
+    runner.until_it_says("No majority");
+    // Whoever does not wait until it is drained hears the reasons too.
+    runner.signal("-TERM");
+    let (status, said) = runner.end();
+    assert_eq!(status.code(), Some(1), "{said}");
+    for part in ["node2 ended", "node3 ended", "was removed from the cluster", "node3.log"] {
+        assert!(said.contains(part), "no {part}: {said}");
+    }
+    runner.until_all_are_gone();
+}
+
+/// Kills a node, whose process the welcome names.
+fn kill(welcome: &str, node: &str) {
+    let line = welcome.lines().find(|line| line.trim_start().starts_with(node));
+    let mut words = line.expect("it is named").split_whitespace();
+    let pid = words.find(|word| *word == "process").and_then(|_| words.next());
+    let killed = Command::new("kill").args(["-9", pid.expect("a number")]).status();
+    assert!(killed.expect("it runs").success());
 }
 
 #[test]
@@ -149,11 +191,8 @@ fn a_node_that_is_killed_is_started_again_and_the_others_go_on() {
     let (mut runner, welcome) = Runner::start(&dir);
     let first = order(runner.port_of(2), "a-1");
     let leads = welcome.lines().find(|line| line.ends_with("leads")).expect("one leads");
-    let mut words = leads.split_whitespace();
-    let leader = words.next().expect("its name");
-    let pid = words.skip_while(|word| *word != "process").nth(1).expect("its process");
-    let killed = Command::new("kill").args(["-9", pid]).status().expect("it runs");
-    assert!(killed.success());
+    let leader = leads.split_whitespace().next().expect("its name");
+    kill(&welcome, leader);
     let number: u16 = leader.trim_start_matches("node").parse().expect("a number");
     let (dead, other) = (runner.port_of(number), runner.port_of(number % 3 + 1));
     let said = runner.until_it_says("was killed");
@@ -164,6 +203,8 @@ fn a_node_that_is_killed_is_started_again_and_the_others_go_on() {
     assert!(said.contains(&format!("{leader} is started again")), "{said}");
     assert!(!said.contains(&format!("{leader} leads")), "another one does: {said}");
     assert_eq!(orders(dead), json!([first, second]), "it has what was ordered meanwhile");
+    let logs: String = [1, 2, 3].map(|number| runner.log_of(number)).concat();
+    assert!(!logs.contains("heartbeat"), "a line for each that was not taken: {logs}");
     runner.signal("-INT");
     let (status, said) = runner.end();
     assert!(status.success(), "{status}: {said}");
@@ -283,6 +324,7 @@ fn who_is_no_member_is_told_what_to_set() {
         (&[("NODE_ID", "node1"), ("PORT", "5002")], &["NODE_ID", "`node1`", "PORT", "node2"]),
         (&[("CLUSTER_MEMBERS", "http://here")], &["CLUSTER_MEMBERS", "`http://here`", "a port"]),
         (&[("CLUSTER_MEMBERS", "http://10.0.0.1:65535,http://10.0.0.2:65535")], &["set NODE_ID"]),
+        (&[("BIND", "0.0.0.0")], &["BIND", "NODE_ID", "127.0.0.1"]),
         (&[("NODE_ID", "node1"), ("BIND", "here")], &["BIND", "`here`", "an IP address"]),
         (&[("NODE_ID", "node1"), ("BIND", "0.0.0.0")], &["CLUSTER_SECRET"]),
         (&[("NODE_ID", "node1"), ("CLUSTER_SECRET", "short")], &["secret", "16 bytes"]),
@@ -299,6 +341,64 @@ fn who_is_no_member_is_told_what_to_set() {
         assert_eq!(code, 2, "{options:?}: {said}");
         assert!(said.contains(options[0]), "{options:?}: {said}");
     }
+}
+
+#[test]
+fn what_is_for_nodes_with_peers_is_refused_by_a_process_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let node = dir.path().join("node");
+    for name in [
+        "CLUSTER_ADDRESS",
+        "CLUSTER_MEMBERS",
+        "CLUSTER_SECRET",
+        "CLUSTER_TLS_CA",
+        "CLUSTER_TLS_CA_KEY",
+        "CLUSTER_TLS_CERT",
+        "CLUSTER_TLS_KEY",
+        "ENGINE_VERSION_MAX",
+    ] {
+        for alone in [&["--nodes", "1"][..], &["--memory"], &["--nodes", "1", "--demo"]] {
+            let (code, said) = run(alone, &[(name, "http://localhost:5001")], &node);
+            assert!(code == 1 && said.contains(name), "{name}: {said}");
+            assert!(said.contains("peers") && said.contains("--nodes 1"), "{name}: {said}");
+        }
+    }
+    for option in [&["--join"][..], &["--tls", "certificates"]] {
+        let options = [&["--nodes", "1"], option].concat();
+        let variables = [("NODE_ID", "node4"), ("PORT", "5004")];
+        let (code, said) = run(&options, &variables, &node);
+        assert!(code == 2 && said.contains(option[0]) && said.contains("peers"), "{said}");
+    }
+    let missing = dir.path().join("none");
+    let (code, said) = run(&["--tls", missing.to_str().expect("a text")], &[], &node);
+    assert!(code == 1 && said.contains("order-cluster certificates"), "{said}");
+    assert!(!node.exists(), "nothing was made");
+}
+
+#[test]
+fn what_operators_cannot_use_is_said_before_anything_is_opened() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (node, file) = (dir.path().join("node"), dir.path().join("file"));
+    fs::write(&file, "no directory").expect("written");
+    let below = file.join("backups");
+    for backups in [&file, &below] {
+        let variables = [
+            ("NODE_ID", "node1"),
+            ("ADMIN_TOKEN", "short"),
+            ("BACKUP_KEEP", "some"),
+            ("BACKUP_DIR", backups.to_str().expect("a text")),
+        ];
+        for options in [&["--nodes", "1"][..], &[]] {
+            let (code, said) = run(options, &variables, &node);
+            assert_eq!(code, 1, "{said}");
+            for part in ["ADMIN_TOKEN", "16", "BACKUP_KEEP", "`some`", "BACKUP_DIR", "file"] {
+                assert!(said.contains(part), "{options:?}: no {part}: {said}");
+            }
+            assert!(!node.exists(), "it has opened its data: {said}");
+        }
+    }
+    let (code, said) = run(&["--nodes", "1"], &[("ADMIN_TOKEN", "0123456789abcdef\u{e4}")], &node);
+    assert!(code == 1 && said.contains("header") && !node.exists(), "{said}");
 }
 
 #[test]

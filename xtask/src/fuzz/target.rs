@@ -111,7 +111,7 @@ impl Target {
     /// Builds its program.
     pub(super) fn build(&self, profile: &str) -> Result<PathBuf> {
         let mut command = cargo();
-        command.args(["test", "--no-run", "--quiet", "--profile", profile]);
+        command.args(["test", "--no-run", "--profile", profile]);
         command.args(["--message-format", "json-render-diagnostics"]);
         command.args(self.arguments());
         let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();

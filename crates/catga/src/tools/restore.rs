@@ -1,3 +1,4 @@
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,7 +39,8 @@ pub struct Restored {
 /// ```
 ///
 /// # Errors
-/// When there is no such backup or it is damaged, when `into` is not empty, or the machine refuses.
+/// When no node can have that `name`, there is no such backup or it is damaged, `into` is not empty,
+/// or the machine refuses.
 ///
 /// # Cancel safety
 /// Dropping the future leaves a directory that no node starts on, and that says why.
@@ -66,10 +68,22 @@ pub async fn restore_on(
     name: impl Into<Arc<str>>,
 ) -> Result<Restored, RestoreError> {
     let (name, backups) = (NodeName::new(name), Backups::new(backups.as_ref()));
+    check(&name)
+        .map_err(|source| RestoreError::Machine { dir: into.as_ref().to_owned(), source })?;
     let whole = backups.whole(&host.files(), which)?;
     let identity = catga_cluster::restore(host, &whole, into.as_ref(), &name).await?;
     let backup = whole.backup();
     let position = Position { incarnation: identity.incarnation, ..backup.position };
     tracing::info!(number = backup.number, node = %name, "a backup was restored");
     Ok(Restored { backup, node: identity.name, position })
+}
+
+/// A node is not started without a name, and its peers take none with control characters.
+fn check(name: &NodeName) -> io::Result<()> {
+    let text = name.as_str();
+    if !text.trim().is_empty() && !text.contains(char::is_control) {
+        return Ok(());
+    }
+    let why = format!("no node can have the name {text:?}");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
