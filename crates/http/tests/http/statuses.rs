@@ -179,6 +179,10 @@ async fn bodies_that_cannot_be_read_are_400() {
     let got = shop.send("POST /orders", &[], "{\"customerId\":").await;
     assert_eq!(got.status, 400);
     assert!(got.errors()[0].starts_with("body: the body is not JSON"), "{got:?}");
+    // Its fields by their place: in another release they may stand in another order.
+    let got = shop.send("POST /orders", &[], r#"["C",[["P",1]]]"#).await;
+    let what = "body: the body must be an object of the message's fields, and is an array";
+    assert_eq!((got.status.as_u16(), got.errors()), (400, vec![what.to_owned()]));
     let got = shop.send("POST /orders/7/cancel", &[], r#"{"orderId":"8"}"#).await;
     let errors = got.errors();
     assert!(errors[0].starts_with("orderId: "), "{errors:?}");
