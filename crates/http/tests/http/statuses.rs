@@ -91,7 +91,7 @@ async fn every_fault_has_its_status_and_says_what_became_of_the_command() {
             "command-too-large" => 413,
             "payload-mismatch" | "position-unknown" => 422,
             "keys-exhausted" => 429,
-            "panicked" | "unreadable" | "internal" | "answer-too-large" => 500,
+            "backup-failed" | "panicked" | "unreadable" | "internal" | "answer-too-large" => 500,
             "no-handler" => 501,
             "deadline-in-doubt" | "expired" | "in-doubt" => 504,
             "storage-full" => 507,
