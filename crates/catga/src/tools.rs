@@ -5,6 +5,7 @@ mod dump;
 mod json;
 mod restore;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,18 +45,24 @@ pub fn verify(dir: impl AsRef<Path>) -> Result<Vec<FileReport>, Fault> {
     Ok(DataDir::inspect(&files, dir)?.verify())
 }
 
-/// The backups in the directory `dir`, oldest first, by their manifests alone.
+/// The backups in the directory `dir` by their numbers, oldest first; of one whose manifest cannot be
+/// read, why not. Reads the manifests alone.
 ///
 /// ```no_run
-/// for backup in catga::tools::backups("/backups/shop")? {
-///     println!("{} of {}: all up to {}", backup.number, backup.at, backup.position);
+/// for (number, backup) in catga::tools::backups("/backups/shop")? {
+///     match backup {
+///         Ok(backup) => println!("{number} of {}: all up to {}", backup.at, backup.position),
+///         Err(damage) => println!("{number} is damaged: {damage}"),
+///     }
 /// }
 /// # Ok::<_, catga::BackupError>(())
 /// ```
 ///
 /// # Errors
-/// When it is no directory of backups, or one of the manifests cannot be read.
-pub fn backups(dir: impl AsRef<Path>) -> Result<Vec<Backup>, BackupError> {
+/// When it is no directory of backups.
+pub fn backups(
+    dir: impl AsRef<Path>,
+) -> Result<BTreeMap<u64, Result<Backup, BackupError>>, BackupError> {
     let files: Arc<dyn Files> = Arc::new(Disk);
     Backups::new(dir.as_ref()).list(&files)
 }

@@ -104,7 +104,7 @@ async fn an_operator_has_a_backup_made_where_the_server_was_told() {
     assert_eq!((status, &again["newPieces"], &again["newBytes"]), (201, &0.into(), &0.into()));
     back_up(&serving, &right).await;
     let list = catga::tools::backups(&backups).expect("backups");
-    assert_eq!(list.iter().map(|backup| backup.number).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(list.into_keys().collect::<Vec<_>>(), [2, 3]);
 
     let lock = std::fs::File::open(backups.join("lock")).expect("it is there");
     lock.try_lock().expect("nobody has it");
