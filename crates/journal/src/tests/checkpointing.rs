@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use catga_core::FaultCode;
 use catga_host::Host;
 use catga_testkit::VirtualHost;
 
@@ -25,5 +26,29 @@ fn a_log_that_makes_no_checkpoint_is_not_asked_all_the_time() {
         open_session(&*replica, 1).await.expect("a session");
         // What is due is never made, and time passes all the same.
         host.advance(Duration::from_secs(1)).await;
+    });
+}
+
+#[test]
+fn without_its_history_a_replica_says_what_is_lost_and_what_to_do() {
+    catga_testkit::run(1, async |host: Arc<VirtualHost>| {
+        let open = async |is_mended: bool| {
+            let disk = DiskOptions::new(host.files(), "/data".into());
+            let disk = if is_mended { disk.with_mending() } else { disk };
+            let options = options().with_incarnation(7).with_disk(disk);
+            scripted_on(host.clone() as Arc<dyn Host>, options).await
+        };
+        let replica = open(false).await.expect("a new disk");
+        open_session(&*replica, 1).await.expect("a session");
+        replica.log().checkpoint().await.expect("a checkpoint");
+        drop(replica);
+        let file = "/data/history/0000000000000001.history";
+        host.files().remove(file.as_ref()).expect("it is there");
+        let fault = open(false).await.expect_err("it is lost");
+        let told = fault.message();
+        assert_eq!(fault.code(), FaultCode::Unreadable, "{fault}");
+        assert!(told.contains(file) && told.ends_with("restore this node from a backup"), "{told}");
+        // Who has peers gets it from them.
+        open(true).await.expect("they have it");
     });
 }
