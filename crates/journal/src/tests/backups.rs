@@ -350,7 +350,13 @@ fn every_file_that_is_damaged_missing_or_of_no_use_is_named() {
         assert!(about(&"/backups/notes.txt".into()).contains("superfluous"));
         assert!(about(&"/backups/pieces/other.history".into()).contains("superfluous"));
         assert_eq!(rig.faults().len(), 3);
+        // Whoever shows it shows the path as well.
+        assert_eq!(about(&pieces[1]), "WRONG: is missing; backup 1 needs it");
+        assert!(about(&pieces[0]).starts_with("WRONG: is damaged at byte "), "{reports:?}");
         let refused = Backups::new(DIR).whole(&rig.files(), Which::Latest).expect_err("damaged");
+        let told = refused.to_string();
+        let first = format!("{}: is damaged at byte ", pieces[0].display());
+        assert!(told.contains(&format!("nothing was restored: {first}")), "{told}");
         assert!(matches!(refused, BackupError::Damaged { faults, .. } if faults.len() == 3));
         // What is not the store's own is left alone; all else is as it should be again.
         rig.back_up().await;
