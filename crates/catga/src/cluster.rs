@@ -246,7 +246,23 @@ impl Cluster {
 }
 
 fn bad(option: &'static str, value: &str, why: &str) -> StartFault {
-    StartFault::BadOption { option, value: value.to_owned(), why: why.to_owned() }
+    let why = format!("{why}{}", in_the_environment(option));
+    StartFault::BadOption { option, value: value.to_owned(), why }
+}
+
+fn missing(option: &'static str, why: &str) -> StartFault {
+    StartFault::Missing { option, why: why.to_owned() }
+}
+
+/// Where [`Cluster::with_env`] and [`Cluster::from_env`] find an option.
+fn in_the_environment(option: &str) -> &'static str {
+    match option {
+        "members" => " (CLUSTER_MEMBERS in the environment)",
+        "address" => " (CLUSTER_ADDRESS in the environment)",
+        "secret" => " (CLUSTER_SECRET in the environment)",
+        "engine_version_max" => " (ENGINE_VERSION_MAX in the environment)",
+        _ => "",
+    }
 }
 
 impl Backend for Cluster {
@@ -255,7 +271,10 @@ impl Backend for Cluster {
             faults.push(bad("cluster id", "\"\"", "a cluster needs one, the same on all members"));
         }
         if self.members.is_empty() {
-            faults.push(bad("members", "nobody", "name all members, this node among them"));
+            faults.push(missing(
+                "members",
+                "name all members (CLUSTER_MEMBERS), this node among them",
+            ));
             return;
         }
         let members = self.members(faults);
@@ -263,8 +282,10 @@ impl Backend for Cluster {
             && let Some(own) = self.own(&members, faults)
         {
             if !members.contains(&own) {
-                let why = "it is not among the members; this node joins without a vote";
-                tracing::warn!(address = %own, why);
+                tracing::warn!(
+                    address = %own,
+                    "this node is not among the members: it joins without a vote"
+                );
             }
             let at = self.listening(&own);
             let is_open = self.secret.is_none() && !self.has_tls() && !self.trusts_network;
@@ -272,7 +293,7 @@ impl Backend for Cluster {
                 let why = "other machines reach it, and whoever does could be a member: set a \
                            secret (CLUSTER_SECRET), the same on all members, or TLS \
                            (CLUSTER_TLS_CA, CLUSTER_TLS_CERT and CLUSTER_TLS_KEY)";
-                faults.push(bad("secret", "not set", &format!("on {at} {why}")));
+                faults.push(missing("secret", &format!("on {at} {why}")));
             }
         }
         if members.len().is_multiple_of(2) && !members.is_empty() {
@@ -282,7 +303,7 @@ impl Backend for Cluster {
             );
         }
         if let Some(Err(error)) = &self.secret {
-            faults.push(bad("secret", "not shown", &error.to_string()));
+            faults.push(bad("secret", "so short", &error.to_string()));
         }
         let (election, heartbeat) = (self.election_timeout, self.heartbeat_interval);
         if heartbeat < Duration::from_millis(1) || heartbeat * HEARTBEATS_PER_ELECTION > election {

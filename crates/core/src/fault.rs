@@ -133,6 +133,8 @@ codes! {
     Expired = "expired", Expired, Unknown;
     /// The disk has no room for the next segment.
     StorageFull = "storage-full", Storage, NotExecuted;
+    /// A directory for backups cannot be written to, or read.
+    BackupFailed = "backup-failed", Storage, NotExecuted;
     /// A handler, a layer or a service panicked.
     Panicked = "panicked", Internal, NotExecuted;
     /// What is stored cannot be read by this build.

@@ -29,8 +29,8 @@ pub(crate) struct Endpoint<M: catga_core::Request> {
     pub(crate) observer: Arc<Observer>,
     pub(crate) watch: Watch,
     pub(crate) created: Option<Location<M>>,
-    /// The fields that the message cannot do without.
-    pub(crate) required: Vec<String>,
+    /// The fields that the message cannot do without, if it is an object of fields.
+    pub(crate) required: Option<Vec<String>>,
     pub(crate) has_path_params: bool,
     pub(crate) body_wait: Duration,
     /// What a caller must show, if it is for operators.
@@ -141,7 +141,7 @@ impl<M: catga_core::Request> Endpoint<M> {
                 add(&mut params, name, text, &mut invalid);
             }
         }
-        match message::read(body, &params, &self.required, &mut invalid) {
+        match message::read(body, &params, self.required.as_deref(), &mut invalid) {
             Some(message) => Ok(message),
             None => Err(invalid),
         }

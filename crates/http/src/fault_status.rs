@@ -35,7 +35,7 @@ pub(crate) fn of_code(code: FaultCode) -> StatusCode {
             StatusCode::GATEWAY_TIMEOUT
         }
         FaultCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
-        // Panicked, Unreadable, Internal, AnswerTooLarge, and what this build does not know yet.
+        // BackupFailed, Panicked, Unreadable, Internal, AnswerTooLarge, and what this build does not know yet.
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -23,13 +23,19 @@ pub(crate) fn of_path<'p, M: Message>(path: impl Iterator<Item = (&'p str, &'p s
 /// Reads a message from a body and the parameters of the path or the query string.
 ///
 /// The usual case reads straight into the message. Only when that fails is everything read again,
-/// slowly, to say all that is wrong; `required` are the fields that the message cannot do without.
+/// slowly, to say all that is wrong. `required` are the fields that the message cannot do without,
+/// if it is an object of fields. A body that is none is refused then: serde would take the items of
+/// an array for the fields in their order, which the next release may change.
 pub(crate) fn read<M: Message>(
     body: &[u8],
     params: &Params<'_>,
-    required: &[String],
+    required: Option<&[String]>,
     invalid: &mut Vec<Invalid>,
 ) -> Option<M> {
+    if required.is_some() && !body.is_empty() && !begins_an_object(body) {
+        invalid.push(no_object(body));
+        return None;
+    }
     let found = RefCell::default();
     match attempt::<M>(body, params, &found, None) {
         Ok(message) => {
@@ -43,9 +49,37 @@ pub(crate) fn read<M: Message>(
             let faults = faults.into_vec();
             invalid.extend(faults.into_iter().map(|fault| Invalid::field(fault.field, fault.what)));
         }
-        Err(_) => diagnose::<M>(body, params, required, invalid),
+        Err(_) => diagnose::<M>(body, params, required.unwrap_or_default(), invalid),
     }
     None
+}
+
+fn begins_an_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().first() == Some(&b'{')
+}
+
+/// Says what a body is that is no object.
+#[cold]
+fn no_object(body: &[u8]) -> Invalid {
+    match serde_json::from_slice::<IgnoredAny>(body) {
+        Err(error) => not_json(&error),
+        Ok(_) => {
+            let is = match body.trim_ascii_start().first() {
+                Some(b'[') => "an array",
+                Some(b'"') => "a string",
+                Some(b't' | b'f') => "a boolean",
+                Some(b'n') => "null",
+                _ => "a number",
+            };
+            Invalid::body(format!(
+                "the body must be an object of the message's fields, and is {is}"
+            ))
+        }
+    }
+}
+
+fn not_json(error: &Error) -> Invalid {
+    Invalid::body(format!("the body is not JSON: {error}"))
 }
 
 /// Reads once. What does not keep the message from being read goes to `found`.
@@ -100,7 +134,7 @@ fn diagnose<M: Message>(
     let Err(error) = attempt::<M>(body, params, &found, Some(&mut track)) else { return };
     invalid.append(&mut found.into_inner());
     if error.is_syntax() || error.is_eof() {
-        invalid.push(Invalid::body(format!("the body is not JSON: {error}")));
+        invalid.push(not_json(&error));
         return;
     }
     // Reading stops at the first missing field; these are all of the outermost.
@@ -194,7 +228,7 @@ mod tests {
         let params = params.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect();
         let mut invalid = Vec::new();
         let required = ["orderId".to_owned()];
-        let order = read(body.as_bytes(), &params, &required, &mut invalid);
+        let order = read(body.as_bytes(), &params, Some(&required), &mut invalid);
         order.ok_or_else(|| invalid.iter().map(Invalid::sentence).collect())
     }
 
@@ -213,6 +247,31 @@ mod tests {
         assert_eq!(check(r#"{"orderId":"7"}"#, &[("orderId", "7")]), Ok(order("7")));
         let full = check(r#"{"items":[{"unitPrice":1}],"note":"a"}"#, &[("orderId", "7")]);
         assert_eq!(full.map(|order| order.items), Ok(vec![Item { unit_price: 1 }]));
+    }
+
+    #[test]
+    fn fields_by_their_place_are_no_message() {
+        for (body, is) in [
+            (r#"["7",[],null]"#, "an array"),
+            ("\n [\"7\",[],null]", "an array"),
+            ("\"7\"", "a string"),
+            ("null", "null"),
+            ("false", "a boolean"),
+            ("-7", "a number"),
+        ] {
+            for params in [&[] as &[_], &[("orderId", "7")]] {
+                let expected =
+                    format!("the body must be an object of the message's fields, and is {is}");
+                assert_eq!(check(body, params), Err(vec![expected]), "{body}");
+            }
+        }
+        let eof = "the body is not JSON: EOF while parsing a list at line 1 column 1";
+        assert_eq!(check("[", &[]), Err(vec![eof.to_owned()]));
+        assert_eq!(check("\r\n\t {\"orderId\":\"7\"}", &[]), Ok(order("7")));
+        // What has no fields is what it says it is.
+        let mut invalid = Vec::new();
+        let read: Option<Order> = read(br#"["7",[],null]"#, &Vec::new(), None, &mut invalid);
+        assert_eq!(read, Some(order("7")));
     }
 
     #[test]

@@ -59,9 +59,14 @@ impl Operation {
         path_params(&self.path).collect()
     }
 
-    /// The fields that the message cannot do without.
-    pub(crate) fn required(&self) -> Vec<String> {
-        self.object.as_ref().map(|object| object.required.clone()).unwrap_or_default()
+    /// The fields that the message cannot do without, if it is an object of fields.
+    pub(crate) fn required(&self) -> Option<Vec<String>> {
+        Some(self.fields()?.required.clone())
+    }
+
+    /// Without properties it may still be a map or flattened: then nothing can be said.
+    fn fields(&self) -> Option<&Object> {
+        self.object.as_ref().filter(|object| !object.properties.is_empty())
     }
 
     /// What cannot work about this route.
@@ -73,11 +78,7 @@ impl Operation {
         if BUILT_IN.iter().any(|taken| path == taken || path.starts_with(&format!("{taken}/"))) {
             faults.push(format!("the path `{path}` is taken by the server itself"));
         }
-        // Without properties it may still be a map or flattened: then nothing can be said.
-        let Some(object) = self.object.as_ref().filter(|object| !object.properties.is_empty())
-        else {
-            return;
-        };
+        let Some(object) = self.fields() else { return };
         for name in self.path_params() {
             if !object.properties.contains_key(name) {
                 let fields: Vec<_> = object.properties.keys().map(String::as_str).collect();

@@ -19,6 +19,7 @@ mod pieces;
 
 mod memory_log;
 
+mod amount;
 mod archive;
 mod heads;
 mod history;

@@ -36,8 +36,10 @@ impl Node {
         if !inner.lifecycle.is_running() {
             return Err(shutting_down().into());
         }
+        let into = into.into();
+        let dir = into.dir().display().to_string();
         let making = match inner.confirmed_head(inner.limits.deadline).await {
-            Ok(head) => inner.journal.backup(into.into(), head.offset),
+            Ok(head) => inner.journal.backup(into, head.offset),
             Err(fault) => Box::pin(std::future::ready(Err(fault.into()))),
         };
         let node = Arc::downgrade(inner);
@@ -45,6 +47,9 @@ impl Node {
         // What nobody waits for any more counts as well.
         let counted = async move {
             let made = making.await;
+            if let Err(error) = &made {
+                tracing::error!(%error, dir, "no backup was made");
+            }
             if let Some(node) = node.upgrade() {
                 node.metrics.backed_up(made.is_ok().then(|| node.host.wall_ms()));
             }

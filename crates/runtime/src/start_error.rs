@@ -66,6 +66,13 @@ pub enum StartFault {
         /// Why it cannot work.
         why: String,
     },
+    /// An option that must be set is not.
+    Missing {
+        /// The option.
+        option: &'static str,
+        /// Why it must be.
+        why: String,
+    },
     /// The journal could not be opened.
     Journal(Fault),
 }
@@ -117,6 +124,7 @@ impl fmt::Display for StartFault {
             Self::BadOption { option, value, why } => {
                 write!(f, "option `{option}` cannot be {value}: {why}")
             }
+            Self::Missing { option, why } => write!(f, "`{option}` is not set: {why}"),
             Self::Journal(fault) => write!(f, "the journal could not be opened: {fault}"),
         }
     }

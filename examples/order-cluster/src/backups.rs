@@ -47,24 +47,33 @@ pub(crate) async fn back_up(at: &str, dir: &Path) -> Result<ExitCode, Box<dyn Er
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows the backups in `dir`.
+/// Shows the backups in `dir`, and of each that is damaged why it cannot be read.
 pub(crate) fn list(dir: &Path) -> Result<ExitCode, Box<dyn Error>> {
     let mut table = Table::new();
     let head = ["backup", "made at", "cluster", "by", "position", "bytes", "copied"];
     table.load_style(presets::NOTHING).set_header(head);
-    for backup in tools::backups(dir)? {
-        table.add_row([
-            backup.number.to_string(),
-            backup.at.to_string(),
-            backup.cluster,
-            backup.node.to_string(),
-            backup.position.to_string(),
-            backup.bytes.to_string(),
-            backup.new_bytes.to_string(),
-        ]);
+    let mut ended = ExitCode::SUCCESS;
+    for (number, backup) in tools::backups(dir)? {
+        let number = number.to_string();
+        match backup {
+            Ok(backup) => table.add_row([
+                number,
+                backup.at.to_string(),
+                backup.cluster,
+                backup.node.to_string(),
+                backup.position.to_string(),
+                backup.bytes.to_string(),
+                backup.new_bytes.to_string(),
+            ]),
+            Err(damage) => {
+                ended = ExitCode::FAILURE;
+                // In a column of its own, so that it makes none of the others wide.
+                table.add_row([&*number, "DAMAGED", "", "", "", "", "", &damage.to_string()])
+            }
+        };
     }
     writeln!(io::stdout(), "{table}")?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ended)
 }
 
 /// Makes of a backup in `from` the directory `into` of a new node, and says how that is started.

@@ -152,6 +152,7 @@ async fn what_cannot_be_backed_up_or_restored_is_said_with_what_to_do() {
     assert!(why.contains("admin-token") && why.contains("ADMIN_TOKEN"), "{why}");
     let at = format!("http://{}", server.address());
     with_token(&at).expect("a backup");
+    with_token(&at).expect("another");
 
     let new = dir.path().join("new");
     let restore = |from: &Path, words: &[&str]| {
@@ -163,7 +164,7 @@ async fn what_cannot_be_backed_up_or_restored_is_said_with_what_to_do() {
     let why = restore(&data, &[]).expect_err("it is a node's");
     assert!(why.contains("no directory of backups"), "{why}");
     let why = restore(&backups, &["--which", "7"]).expect_err("there is none");
-    assert!(why.contains("no backup `7`") && why.contains("there are 1"), "{why}");
+    assert!(why.contains("no backup `7`") && why.contains("there are 1, 2"), "{why}");
     let words = ["restore", &name(&backups), "--into", &name(&new), "--name", ""];
     let why = run(&words, &[]).expect_err("it is no name");
     assert!(why.contains("--name") && why.contains("the name of a node"), "{why}");
@@ -182,6 +183,16 @@ async fn what_cannot_be_backed_up_or_restored_is_said_with_what_to_do() {
     assert!(said.contains(&format!("DAMAGED  {}", name(damaged))), "{said}");
     assert!(said.contains(" 1 damaged"), "{said}");
     fs::write(damaged, whole).expect("written");
+    let manifest = backups.join("00000001.backup");
+    let whole = fs::read(&manifest).expect("it is there");
+    fs::write(&manifest, &whole[..whole.len() - 1]).expect("written");
+    let said = run(&["backups", &name(&backups)], &[]).expect_err("one is damaged");
+    let mut rows = said.lines().skip_while(|line| !line.trim_start().starts_with("1 "));
+    let mut row = || rows.next().expect("a row");
+    let (first, second) = (row(), row());
+    assert!(first.contains("DAMAGED") && first.contains(&name(&manifest)), "{said}");
+    assert!(second.contains("node1") && !second.contains("DAMAGED"), "{said}");
+    fs::write(&manifest, &whole).expect("written");
     restore(&backups, &[]).expect("it is restored");
     let said = run(&["verify", &name(&new)], &[]).expect("all is well");
     assert!(said.contains("node `node1`") && said.contains(" 0 damaged"), "{said}");

@@ -44,14 +44,17 @@ impl Cluster {
 
     fn read(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
         let mut faults = Vec::new();
-        let members = variable("CLUSTER_MEMBERS").unwrap_or_else(|| {
-            let what = "CLUSTER_MEMBERS is not set: it must name all members, such as \
-                        http://node1:5001,http://node2:5001,http://node3:5001";
-            faults.push(what.to_owned());
-            String::new()
-        });
-        let members = members.split(',').map(str::trim).filter(|member| !member.is_empty());
-        let members: Vec<String> = members.map(ToOwned::to_owned).collect();
+        let given = variable("CLUSTER_MEMBERS");
+        let members = given.as_deref().unwrap_or_default().split(',').map(str::trim);
+        let members: Vec<String> =
+            members.filter(|member| !member.is_empty()).map(ToOwned::to_owned).collect();
+        if members.is_empty() {
+            let is = if given.is_some() { "empty" } else { "not set" };
+            faults.push(format!(
+                "CLUSTER_MEMBERS is {is}: it must name all members, such as \
+                 http://node1:5001,http://node2:5001,http://node3:5001"
+            ));
+        }
         let id = variable("CLUSTER_ID").unwrap_or_else(|| "catga".to_owned());
         let this = Self::new(id, members).of_this_node(variable, &mut faults);
         if faults.is_empty() { Ok(this) } else { Err(EnvironmentError { faults }) }
@@ -117,8 +120,10 @@ impl Cluster {
                 self.with_files([ca, certificate, key], faults)
             }
             _ => {
+                let are = if missing.len() == 1 { "is" } else { "are" };
                 let missing = missing.join(" and ");
-                faults.push(format!("TLS between peers needs three files: {missing} is not set"));
+                faults
+                    .push(format!("TLS between peers needs three files: {missing} {are} not set"));
                 self
             }
         }
@@ -169,6 +174,8 @@ fn variable(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use catga_runtime::Backend;
+
     use super::*;
 
     const MEMBERS: &str = "http://node1:5001,http://node2:5001, http://node3:5001";
@@ -237,6 +244,53 @@ mod tests {
         let error = read(variables).expect_err("nothing fits");
         for wrong in ["CLUSTER_MEMBERS", "PORT", "BIND", "ENGINE_VERSION_MAX"] {
             assert!(error.contains(wrong), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_in_words() {
+        for variables in [&[("CLUSTER_MEMBERS", "")], &[("CLUSTER_MEMBERS", " , ")]] {
+            let error = read(variables).expect_err("nobody");
+            assert!(error.starts_with("CLUSTER_MEMBERS is empty: it must name "), "{error}");
+        }
+        let error = read(&[]).expect_err("nobody");
+        assert!(error.starts_with("CLUSTER_MEMBERS is not set: it must name "), "{error}");
+        let one = read(&[
+            ("CLUSTER_MEMBERS", MEMBERS),
+            ("CLUSTER_TLS_CA", "ca"),
+            ("CLUSTER_TLS_KEY", "key"),
+        ]);
+        let error = one.expect_err("a file is missing");
+        assert!(error.ends_with(": CLUSTER_TLS_CERT is not set"), "{error}");
+        let two = read(&[("CLUSTER_MEMBERS", MEMBERS), ("CLUSTER_TLS_CA", "ca")]);
+        let error = two.expect_err("two files are missing");
+        assert!(error.ends_with(": CLUSTER_TLS_CERT and CLUSTER_TLS_KEY are not set"), "{error}");
+    }
+
+    #[test]
+    fn an_option_is_named_as_the_environment_has_it() {
+        let told = |cluster: Cluster| {
+            let mut faults = Vec::new();
+            Backend::check(&cluster, &mut faults);
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let local = || Cluster::new("c", ["http://localhost:5001"]);
+        assert_eq!(told(local()), [""; 0]);
+        for (cluster, starts, variable) in [
+            (Cluster::new("c", [""; 0]), "`members` is not set: ", "CLUSTER_MEMBERS"),
+            (Cluster::new("c", ["here"]), "option `members` cannot be here: ", "CLUSTER_MEMBERS"),
+            (Cluster::new("c", ["http://node1:5001"]), "`secret` is not set: ", "CLUSTER_SECRET"),
+            (local().secret("short"), "option `secret` cannot be so short: ", "CLUSTER_SECRET"),
+            (local().address("x"), "option `address` cannot be x: ", "CLUSTER_ADDRESS"),
+            (
+                local().engine_version_max(0),
+                "option `engine_version_max` cannot be 0: ",
+                "ENGINE_VERSION_MAX",
+            ),
+        ] {
+            let faults = told(cluster);
+            assert!(faults[0].starts_with(starts), "{faults:?}");
+            assert!(faults[0].contains(&format!("({variable}")), "{faults:?}");
         }
     }
 }

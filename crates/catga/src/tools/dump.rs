@@ -2,8 +2,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use catga_cluster::DataDir;
-use catga_core::{Fault, RecordedEvent};
+use catga_core::RecordedEvent;
 use catga_engine::RecordedAnswer;
 use catga_host::{Disk, Files};
 use catga_journal::DumpedEffect;
@@ -24,11 +23,11 @@ use crate::Error;
 /// ```
 ///
 /// # Errors
-/// When it is no data directory, a node uses it, something in it is damaged, or `out` takes no
+/// When there is no such directory, it is no data directory, a node uses it, something in it is damaged, or `out` takes no
 /// more. What was written before is as it was recorded.
 pub fn dump(dir: impl AsRef<Path>, out: &mut dyn Write) -> Result<u64, Error> {
     let files: Arc<dyn Files> = Arc::new(Disk);
-    let dir = DataDir::inspect(&files, dir.as_ref()).map_err(Fault::from)?;
+    let dir = super::inspect(&files, dir.as_ref())?;
     let mut count = 0;
     let mut written: io::Result<()> = Ok(());
     dir.effects(|effect| {

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
@@ -60,9 +62,9 @@ pub(super) async fn back_up(State(desk): State<Desk>, request: Request) -> Respo
         let code = FaultCode::InvalidMessage.as_str();
         return Problem::new(StatusCode::NOT_FOUND, code, detail, trace).into_response();
     };
-    match desk.node.backup(backups).await {
+    match desk.node.backup(backups.clone()).await {
         Ok(backup) => (StatusCode::CREATED, Json(Made::of(backup))).into_response(),
-        Err(error) => problem(error, trace).into_response(),
+        Err(error) => problem(error, backups.dir(), trace).into_response(),
     }
 }
 
@@ -82,21 +84,27 @@ impl Made {
     }
 }
 
-/// Why there is no backup.
-fn problem(error: BackupError, trace: u128) -> Problem {
-    let told = error.to_string();
-    let machine = match error {
+/// Why there is no backup in `dir`.
+fn problem(error: BackupError, dir: &Path, trace: u128) -> Problem {
+    let dir = dir.display();
+    let (code, advice) = match &error {
         // Asked again, it begins anew, and nothing is done twice.
-        BackupError::Journal(fault) => return Problem::fault(&fault, true, trace),
-        BackupError::File(error) if error.is_full() => FaultCode::StorageFull,
-        BackupError::File(_) => FaultCode::Internal,
+        BackupError::Journal(fault) => return Problem::fault(fault, true, trace),
+        BackupError::File(error) if error.is_full() => {
+            (FaultCode::StorageFull, "make room for it, and ask again")
+        }
+        BackupError::File(_) => {
+            (FaultCode::BackupFailed, "see that the node may read and write there, and ask again")
+        }
         // It is in use, or is used for something else; or there is nothing to back up.
         _ => {
             let code = FaultCode::InvalidMessage.as_str();
-            return Problem::new(StatusCode::CONFLICT, code, &told, trace);
+            return Problem::new(StatusCode::CONFLICT, code, &error.to_string(), trace);
         }
     };
     // Whoever asks is an operator, and may know what the machine said.
-    let status = crate::fault_status::of_fault(&Fault::new(machine, told.clone()));
-    Problem::new(status, machine.as_str(), &told, trace)
+    let told = format!(
+        "no backup was made in {dir}, which BACKUP_DIR or `Server::backups` names: {error}; {advice}"
+    );
+    Problem::fault(&Fault::new(code, told), true, trace)
 }

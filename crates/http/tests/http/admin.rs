@@ -104,7 +104,7 @@ async fn an_operator_has_a_backup_made_where_the_server_was_told() {
     assert_eq!((status, &again["newPieces"], &again["newBytes"]), (201, &0.into(), &0.into()));
     back_up(&serving, &right).await;
     let list = catga::tools::backups(&backups).expect("backups");
-    assert_eq!(list.iter().map(|backup| backup.number).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(list.into_keys().collect::<Vec<_>>(), [2, 3]);
 
     let lock = std::fs::File::open(backups.join("lock")).expect("it is there");
     lock.try_lock().expect("nobody has it");
@@ -116,6 +116,18 @@ async fn an_operator_has_a_backup_made_where_the_server_was_told() {
     let serving = start("other", Some(Backups::new(dir.path().join("data")))).await;
     let (status, problem) = back_up(&serving, &right).await;
     assert_eq!(status, 409, "{problem}");
+
+    // Nor is what is below a file.
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").expect("written");
+    let below = file.join("backups");
+    let serving = start("fourth", Some(Backups::new(&below))).await;
+    let (status, problem) = back_up(&serving, &right).await;
+    let told = (&problem["code"], &problem["retryable"]);
+    assert_eq!((status, told), (500, (&"backup-failed".into(), &true.into())), "{problem}");
+    let detail = problem["detail"].as_str().expect("a text");
+    let names = format!("in {}, which BACKUP_DIR ", below.display());
+    assert!(detail.contains(&names) && detail.contains("(os error 20)"), "{detail}");
 
     let serving = start("third", None).await;
     let (status, problem) = back_up(&serving, &right).await;

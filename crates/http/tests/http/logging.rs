@@ -9,13 +9,13 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::shop::start;
 
-/// Keeps the lines of our own target at a level.
+/// Keeps the lines of a crate at a level.
 #[derive(Clone)]
-struct Lines(Level, Arc<Mutex<Vec<String>>>);
+struct Lines(Level, &'static str, Arc<Mutex<Vec<String>>>);
 
 impl Subscriber for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= self.0 && metadata.target().starts_with("catga_http")
+        *metadata.level() <= self.0 && metadata.target().starts_with(self.1)
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -30,7 +30,7 @@ impl Subscriber for Lines {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
-        self.1.lock().expect("no test panics in here").push(line.0);
+        self.2.lock().expect("no test panics in here").push(line.0);
     }
 }
 
@@ -45,14 +45,14 @@ impl Visit for Line {
 }
 
 async fn lines(level: Level) -> Vec<String> {
-    let lines = Lines(level, Arc::default());
+    let lines = Lines(level, "catga_http", Arc::default());
     let _guard = tracing::subscriber::set_default(lines.clone());
     let shop = start().await;
     let trace = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     shop.order(&[trace], "C").await;
     shop.send("GET /orders/7", &[], "").await;
     shop.send("PUT /probe/fail/panic", &[trace], "").await;
-    lines.1.lock().expect("no test panics in here").clone()
+    lines.2.lock().expect("no test panics in here").clone()
 }
 
 #[tokio::test]
@@ -72,4 +72,15 @@ async fn at_level_warn_only_failures_are_logged() {
     let lines = lines(Level::WARN).await;
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert!(lines[0].starts_with("ERROR"), "{}", lines[0]);
+}
+
+#[tokio::test]
+async fn a_backup_that_was_not_made_is_logged_with_the_reason() {
+    let lines = Lines(Level::WARN, "catga_runtime::backup", Arc::default());
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let refused = start().await.node.backup("/backups/shop").await;
+    let error = refused.expect_err("it keeps nothing");
+    let lines = lines.2.lock().expect("no test panics in here").clone();
+    let why = format!("ERROR message=no backup was made error={error} dir=\"/backups/shop\"");
+    assert_eq!(lines, [why]);
 }

@@ -142,6 +142,17 @@ async fn openapi_describes_the_messages_and_swagger_ui_shows_it() {
     let got = shop.send("GET /swagger-ui", &[], "").await;
     assert_eq!((got.status.as_u16(), got.header("location")), (308, Some("/swagger-ui/")));
     assert_eq!(shop.send("GET /swagger-ui/", &[], "").await.status, 200);
+    for accepts in ["", "identity", "br, gzip;q=0"] {
+        let got = shop.send("GET /swagger-ui/", &[("accept-encoding", accepts)], "").await;
+        assert_eq!(
+            (got.header("content-encoding"), got.header("vary")),
+            (None, Some("accept-encoding"))
+        );
+        assert!(got.body.trim_ascii_start().starts_with(b"<"), "{accepts}: {got:?}");
+    }
+    let got = shop.send("GET /swagger-ui/", &[("accept-encoding", "br;q=1.0, gzip")], "").await;
+    assert_eq!(got.header("content-encoding"), Some("gzip"));
+    assert_eq!(got.body[..2], [0x1f, 0x8b]);
     let got = shop.send("GET /swagger-ui/swagger-initializer.js", &[], "").await;
     assert!(String::from_utf8_lossy(&got.body).contains("/openapi.json"));
     assert_eq!(shop.send("GET /swagger-ui/nothing.js", &[], "").await.status, 404);

@@ -240,6 +240,14 @@ async fn a_client_that_does_not_send_its_body_is_answered_408() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_not_http_is_400_without_a_body() {
+    let serving = serve(Limits::default(), |server| server).await;
+    let head = "GET /livez HTTP/1.1\r\nhost: x\r\n: nameless\r\n\r\n";
+    let got = rest(&mut serving.say(head).await).await;
+    assert!(got.starts_with("HTTP/1.1 400") && got.ends_with("\r\n\r\n"), "{got}");
+}
+
+#[tokio::test]
 async fn headers_over_the_limit_are_431() {
     let serving = serve(Limits::default(), |server| server).await;
     let head = format!("GET /livez HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(70_000));

@@ -10,6 +10,7 @@ use catga_host::Files;
 use super::read::Read;
 use super::shared::Shared;
 use super::{ArchiveOptions, Manifest, Sealed};
+use crate::amount::amount;
 use crate::segment::SegmentError;
 
 /// What checkpoints say of the segments in one directory.
@@ -76,7 +77,7 @@ impl Claims {
             read.compare(&reader, claim.hash)?;
         }
         let last = claims.last().map_or(first, |claim| claim.last);
-        let mut found = format!("{} records, offsets {first} to {last}", read.count());
+        let mut found = format!("{}, offsets {first} to {last}", amount(read.count(), "record"));
         if claims.iter().any(|claim| claim.is_sealed) {
             // Not the length that the checkpoint says: one from another node may stand there.
             read.rest(&reader, scan, reader.len()?)?;

@@ -8,6 +8,7 @@ use catga_host::Files;
 use super::shared::{Shared, number};
 use super::table::{BLOCK, FILTER, FOOTER, TRAILER, Table};
 use super::{Options, TableName, block, filter};
+use crate::amount::amount;
 use crate::rolled::rolled;
 use crate::segment::{SegmentError, Tail};
 
@@ -84,7 +85,8 @@ fn table(shared: &Shared, name: TableName) -> Result<String, SegmentError> {
     }
     match scan.tail()? {
         Tail::Sealed { end } if end == table.bytes && count == table.footer.count => {
-            Ok(format!("{count} keys, {deleted} of them deleted, {blocks} blocks"))
+            let (keys, blocks) = (amount(count, "key"), amount(blocks as u64, "block"));
+            Ok(format!("{keys}, {deleted} of them deleted, {blocks}"))
         }
         _ => Err(reader.damaged(at_end, "frames are missing there")),
     }

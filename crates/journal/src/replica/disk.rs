@@ -13,6 +13,7 @@ use super::{DiskOptions, ReplicaOptions};
 use crate::archive::Archive;
 use crate::heads::Heads;
 use crate::history::History;
+use crate::segment::SegmentError;
 use crate::stored::{Checkpoint, Checkpoints, Manifest, Repair, Staging, Stored, storage_fault};
 use crate::{Delivered, Foundation, LogIndex};
 
@@ -74,7 +75,7 @@ pub(super) async fn open(host: &Arc<dyn Host>, options: &ReplicaOptions) -> Resu
     }
     let empty_store = checkpoints.empty().await.map_err(storage_fault)?;
     Repair::remove_unfinished(&checkpoints).map_err(storage_fault)?;
-    let found = checkpoints.open().await.map_err(storage_fault)?;
+    let found = checkpoints.open().await.map_err(|error| lost(error, disk_options.mended))?;
     let (state, incarnation, newest) = match found {
         None => {
             let incarnation = incarnation();
@@ -108,6 +109,18 @@ pub(super) async fn open(host: &Arc<dyn Host>, options: &ReplicaOptions) -> Resu
         due: Notify::new(),
     };
     Ok(Opened { state, incarnation, disk: Some(disk) })
+}
+
+/// Why there is no going on from the last checkpoint.
+#[cold]
+fn lost(error: SegmentError, is_mended: bool) -> Fault {
+    if !error.is_loss() {
+        return storage_fault(error);
+    }
+    // With peers there are other ways.
+    let advice = if is_mended { "" } else { "; restore this node from a backup" };
+    let message = format!("what the last checkpoint needs is lost or damaged: {error}{advice}");
+    Fault::new(FaultCode::Unreadable, message)
 }
 
 fn empty(limits: Limits, incarnation: u64, heads: Heads, stored: Option<Stored>) -> State {

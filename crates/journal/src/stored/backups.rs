@@ -22,6 +22,7 @@ mod verify;
 mod which;
 mod whole;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -78,16 +79,18 @@ impl Backups {
         Ok(store::are_backups(&files.list(dir)?))
     }
 
-    /// What there is, oldest first. Reads the manifests alone.
+    /// What there is, by its number, oldest first; of a manifest that cannot be read, why not. Reads
+    /// the manifests alone; [`verify`](Self::verify) names all that is wrong.
     ///
     /// # Errors
-    /// When there are none, or one of them cannot be read; [`verify`](Self::verify) names all that
-    /// is wrong.
-    pub fn list(&self, files: &Arc<dyn Files>) -> Result<Vec<Backup>, BackupError> {
+    /// When it is no directory of backups.
+    pub fn list(
+        &self,
+        files: &Arc<dyn Files>,
+    ) -> Result<BTreeMap<u64, Result<Backup, BackupError>>, BackupError> {
         let store = Store::open(files, &self.dir)?;
-        let numbers = store.numbers()?.into_iter();
-        let backups = numbers.map(|number| Ok(store.read(number)?.backup()));
-        backups.collect()
+        let read = |number| Ok(store.read(number)?.backup());
+        Ok(store.numbers()?.into_iter().map(|number| (number, read(number))).collect())
     }
 
     /// Reads every byte, and says of each file what it holds, or that it is damaged, missing or of

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use catga_host::Files;
 
 use super::checkpoint::Checkpoints;
+use crate::amount::amount;
 use crate::archive::verify::Claims;
 use crate::index;
 use crate::segment::SegmentError;
@@ -14,14 +15,20 @@ use crate::segment::SegmentError;
 pub struct FileReport {
     /// The file.
     pub path: PathBuf,
-    /// What it holds, or what is wrong with it.
+    /// What it holds, or what is wrong with it, which does not name it again.
     pub found: Result<String, String>,
 }
 
 impl FileReport {
     /// What a reader of the file at `path` found.
     pub fn new(path: PathBuf, found: Result<String, impl ToString>) -> Self {
-        Self { path, found: found.map_err(|error| error.to_string()) }
+        let found = found.map_err(|error| {
+            let error = error.to_string();
+            let what = error.strip_prefix(&*path.to_string_lossy());
+            let what = what.and_then(|what| what.strip_prefix(' ').or(what.strip_prefix(": ")));
+            what.map(ToOwned::to_owned).unwrap_or(error)
+        });
+        Self { path, found }
     }
 }
 
@@ -44,9 +51,9 @@ pub fn verify_history(files: &Arc<dyn Files>, dir: &Path) -> Vec<FileReport> {
                 return Err(SegmentError::Foreign { path: path.clone(), what });
             }
             tables.extend(&checkpoint.tables);
-            let (index, count) = (checkpoint.index, checkpoint.tables.len());
-            let (term, index) = (index.term, index.index);
-            Ok(format!("offset {offset}, entry {index} of term {term}, {count} tables"))
+            let tables = amount(checkpoint.tables.len() as u64, "table");
+            let (term, index) = (checkpoint.index.term, checkpoint.index.index);
+            Ok(format!("offset {offset}, entry {index} of term {term}, {tables}"))
         });
         reports.push(FileReport::new(path, found));
     }

@@ -109,6 +109,12 @@ impl Rig {
     }
 }
 
+/// All backups in `files`, whose manifests are whole.
+fn listed(files: &Arc<dyn Files>) -> Vec<Backup> {
+    let list = Backups::new(DIR).list(files).expect("a directory of backups");
+    list.into_values().collect::<Result<_, _>>().expect("whole manifests")
+}
+
 /// That the backups in `files` restore to what `entries` make, and go on from there.
 async fn check_restored(files: &Arc<dyn Files>, which: Which, entries: &[Delivered]) -> Backup {
     let whole = Backups::new(DIR).whole(files, which).expect("it is whole");
@@ -176,8 +182,7 @@ fn the_next_backup_copies_only_what_is_new() {
         assert!(third.new_pieces > 0 && third.new_bytes * 2 < first.bytes, "{third:?}");
         let added = rig.pieces().difference(&pieces).count();
         assert_eq!((third.new_pieces, pieces.difference(&rig.pieces()).count()), (added as u64, 0));
-        let list = Backups::new(DIR).list(&rig.files()).expect("backups");
-        assert_eq!(list, [first, same, third]);
+        assert_eq!(listed(&rig.files()), [first, same, third]);
         for number in 1..=3 {
             check_restored(&rig.files(), Which::Number(number), &rig.entries).await;
         }
@@ -236,8 +241,7 @@ fn whatever_the_power_takes_each_backup_that_is_there_is_whole() {
                 let reports = Backups::new(DIR).verify(&files).expect("backups");
                 let wrong: Vec<_> = reports.iter().filter(|it| it.found.is_err()).collect();
                 assert!(wrong.is_empty(), "seed {seed}, {after:?}: {wrong:?}");
-                let list = Backups::new(DIR).list(&files).expect("backups");
-                let newest = list.last().expect("one is always there").number;
+                let newest = listed(&files).last().expect("one is always there").number;
                 let promised = 1 + done.iter().filter(|done| state.after >= **done).count() as u64;
                 assert!(newest >= promised, "{after:?}: {newest} of {promised}");
                 found[newest as usize - 1] += 1;
@@ -282,8 +286,7 @@ fn an_interrupted_backup_is_gone_on_with() {
         };
         let cut = states.find(|state| is_cut(&state.disk)).expect("there is such a moment");
         let host = machine(cut.disk, 1);
-        let list = Backups::new(DIR).list(&host.files()).expect("a directory of backups");
-        assert_eq!(list, []);
+        assert_eq!(listed(&host.files()), []);
         let error = Backups::new(DIR).whole(&host.files(), Which::Latest).expect_err("none");
         assert!(error.to_string().contains("there is none"), "{error}");
         let replica = open(&host, 7).await.expect("as it was");
@@ -347,12 +350,32 @@ fn every_file_that_is_damaged_missing_or_of_no_use_is_named() {
         assert!(about(&"/backups/notes.txt".into()).contains("superfluous"));
         assert!(about(&"/backups/pieces/other.history".into()).contains("superfluous"));
         assert_eq!(rig.faults().len(), 3);
+        // Whoever shows it shows the path as well.
+        assert_eq!(about(&pieces[1]), "WRONG: is missing; backup 1 needs it");
+        assert!(about(&pieces[0]).starts_with("WRONG: is damaged at byte "), "{reports:?}");
         let refused = Backups::new(DIR).whole(&rig.files(), Which::Latest).expect_err("damaged");
+        let told = refused.to_string();
+        let first = format!("{}: is damaged at byte ", pieces[0].display());
+        assert!(told.contains(&format!("nothing was restored: {first}")), "{told}");
         assert!(matches!(refused, BackupError::Damaged { faults, .. } if faults.len() == 3));
         // What is not the store's own is left alone; all else is as it should be again.
         rig.back_up().await;
         assert_eq!(rig.faults(), []);
         assert!(rig.paths().contains(&"/backups/notes.txt".into()));
+    });
+}
+
+#[test]
+fn a_damaged_manifest_hides_none_of_the_others() {
+    catga_testkit::run(1, async |_| {
+        let rig = Rig::new(1).await;
+        let (first, _, third) = (rig.back_up().await, rig.back_up().await, rig.back_up().await);
+        rig.host.disk().flip_bit("/backups/00000002.backup", 99).expect("there");
+        let mut list = Backups::new(DIR).list(&rig.files()).expect("backups");
+        let damaged = list.remove(&2).expect("it is listed").expect_err("damaged").to_string();
+        assert!(damaged.starts_with("/backups/00000002.backup is damaged"), "{damaged}");
+        let others = list.into_values().collect::<Result<Vec<_>, _>>().expect("whole");
+        assert_eq!(others, [first, third]);
     });
 }
 
@@ -364,8 +387,7 @@ fn the_newest_are_kept_and_what_only_older_ones_had_goes() {
         for _ in 0..5 {
             rig.commit(15).await;
             rig.try_back_up(Backups::new(DIR).keep(2)).await.expect("a backup");
-            let list = Backups::new(DIR).list(&rig.files()).expect("backups");
-            numbers = list.iter().map(|backup| backup.number).collect();
+            numbers = listed(&rig.files()).iter().map(|backup| backup.number).collect();
         }
         assert_eq!(numbers, [4, 5]);
         assert!(rig.verify().iter().all(|report| {
@@ -429,7 +451,7 @@ fn two_at_once_and_strange_places_are_refused() {
         let (first, second) = futures_util::join!(first, second);
         let refused = first.and(second).expect_err("one of them").to_string();
         assert!(refused.contains("/backups are in use"), "{refused}");
-        assert_eq!(Backups::new(DIR).list(&rig.files()).expect("backups").len(), 1);
+        assert_eq!(listed(&rig.files()).len(), 1);
 
         let refused = rig.try_back_up(Backups::new("/data")).await.expect_err("of a replica");
         assert!(matches!(refused, BackupError::NotBackups { .. }), "{refused}");
@@ -467,7 +489,7 @@ fn without_room_it_fails_and_goes_on_when_there_is() {
         disk.set_capacity(before + 24_000);
         let full = rig.try_back_up(Backups::new(DIR)).await.expect_err("no room");
         assert!(matches!(&full, BackupError::File(error) if error.is_full()), "{full}");
-        assert_eq!(Backups::new(DIR).list(&rig.files()).expect("backups"), []);
+        assert_eq!(listed(&rig.files()), []);
         disk.set_capacity(1 << 30);
         let backup = rig.back_up().await;
         assert!(backup.new_pieces < backup.pieces, "{backup:?}");
@@ -485,7 +507,7 @@ fn what_is_damaged_at_its_source_is_not_backed_up() {
         rig.host.disk().flip_bit(segment, 300).expect("there");
         let damaged = rig.try_back_up(Backups::new(DIR)).await.expect_err("damaged").to_string();
         assert!(damaged.contains("damaged on this node"), "{damaged}");
-        assert_eq!(Backups::new(DIR).list(&rig.files()).expect("backups"), []);
+        assert_eq!(listed(&rig.files()), []);
         rig.host.disk().flip_bit(segment, 300).expect("there");
         rig.back_up().await;
         check_restored(&rig.files(), Which::Latest, &rig.entries).await;
@@ -534,8 +556,7 @@ fn what_a_failed_sync_left_is_not_trusted_by_the_next_backup() {
                 let reports = Backups::new(DIR).verify(&files).expect("backups");
                 let wrong: Vec<_> = reports.iter().filter(|it| it.found.is_err()).collect();
                 assert!(wrong.is_empty(), "after {call:?} {nth}: {wrong:?}");
-                let list = Backups::new(DIR).list(&files).expect("backups");
-                assert_eq!(list.last(), Some(&backup));
+                assert_eq!(listed(&files).last(), Some(&backup));
             });
         }
     }

@@ -107,8 +107,11 @@ struct Faults<'a>(&'a [FileReport]);
 
 impl fmt::Display for Faults<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let faults = self.0.iter().filter_map(|report| report.found.as_ref().err());
-        let faults: Vec<_> = faults.map(String::as_str).collect();
+        let fault = |report: &FileReport| {
+            let what = report.found.as_ref().err()?;
+            Some(format!("{}: {what}", report.path.display()))
+        };
+        let faults: Vec<_> = self.0.iter().filter_map(fault).collect();
         f.write_str(&faults.join("; "))
     }
 }

@@ -8,6 +8,7 @@ use super::kept::Kept;
 use super::record::Record;
 use super::store::{Store, is_fixed, number};
 use crate::FileReport;
+use crate::amount::amount;
 use crate::segment::SegmentError;
 use crate::stored::manifest::Piece;
 use crate::stored::part::read_all;
@@ -97,7 +98,7 @@ fn pieces(store: &Store, claims: &Claims) -> Vec<FileReport> {
         let numbers: Vec<_> = claims.iter().map(|(number, _)| number.to_string()).collect();
         let of = numbers.join(", ");
         let found = match checked {
-            Ok(()) => Ok(format!("{} bytes, of backup {of}", kept.length)),
+            Ok(()) => Ok(format!("{}, of backup {of}", amount(kept.length, "byte"))),
             Err(error) => Err(format!("{}; backup {of} needs it", missing_or(error))),
         };
         reports.push(FileReport::new(store.piece_path(kept), found));
@@ -121,8 +122,8 @@ fn described(record: &Record) -> String {
         "" => format!("node `{}`", backup.node),
         cluster => format!("cluster `{cluster}`, by node `{}`", backup.node),
     };
-    let (position, at, pieces) = (backup.position, backup.at, backup.pieces);
-    format!("{of}, position {position}, {at}, {pieces} pieces of {} bytes", backup.bytes)
+    let (position, at, pieces) = (backup.position, backup.at, amount(backup.pieces, "piece"));
+    format!("{of}, position {position}, {at}, {pieces} of {}", amount(backup.bytes, "byte"))
 }
 
 fn of_no_use(path: PathBuf) -> FileReport {
