@@ -13,6 +13,19 @@ use catga_tests::machines::{Machines, name};
 use catga_tests::orders::{CountOrders, CreateOrder, OrderCreated, OrderId, Orders};
 use futures_util::future::join_all;
 
+/// Leaves so many on all disks, with nobody running.
+async fn with_thirty_orders(machines: &Machines) {
+    let nodes = machines.start_all(3).await;
+    for number in 0..30 {
+        let placed = nodes[number % 3].send(CreateOrder::for_customer("alice")).await;
+        placed.expect("an order is placed");
+    }
+    for node in nodes {
+        // With a last checkpoint, so that the history is on disk.
+        node.shutdown().await;
+    }
+}
+
 /// A view that has to be folded anew waits for what is damaged, and is whole afterwards: whichever
 /// read of the history it is that shows the damage.
 #[test]
@@ -20,15 +33,7 @@ fn a_view_over_a_damaged_history_waits_until_it_is_mended() {
     for read in 1..=8 {
         catga_testkit::run(read, async |test| {
             let machines = Machines::new(&test, 1, 3);
-            let nodes = machines.start_all(3).await;
-            for number in 0..30 {
-                let placed = nodes[number % 3].send(CreateOrder::for_customer("alice")).await;
-                placed.expect("an order is placed");
-            }
-            for node in nodes {
-                // With a last checkpoint, so that the history is on disk.
-                node.shutdown().await;
-            }
+            with_thirty_orders(&machines).await;
             let (disk, files) = (machines.host(1).disk(), machines.host(1).files());
             let views = disk.paths().into_iter().filter(|path| path.starts_with("/data/views"));
             let removed = views.map(|path| files.remove(&path).expect("it is there")).count();
@@ -75,14 +80,7 @@ fn subscribers_to_a_damaged_history_go_on_when_it_is_mended() {
     for (read, damaged) in (2..=5).flat_map(|read| (0..3).map(move |number| (read, number))) {
         catga_testkit::run(read, async |test| {
             let machines = Machines::new(&test, 1, 3);
-            let nodes = machines.start_all(3).await;
-            for number in 0..30 {
-                let placed = nodes[number % 3].send(CreateOrder::for_customer("alice")).await;
-                placed.expect("an order is placed");
-            }
-            for node in nodes {
-                node.shutdown().await;
-            }
+            with_thirty_orders(&machines).await;
             let cut_short =
                 Fault::of(Call::Read).nth(read).error(std::io::ErrorKind::UnexpectedEof);
             let history = |path: &Path| path.extension().is_some_and(|end| end == "history");

@@ -35,7 +35,8 @@ pub(crate) fn of_code(code: FaultCode) -> StatusCode {
             StatusCode::GATEWAY_TIMEOUT
         }
         FaultCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
-        // BackupFailed, Panicked, Unreadable, Internal, AnswerTooLarge, and what this build does not know yet.
+        // BackupFailed, Panicked, Unreadable, Internal, AnswerTooLarge, and what this build does not
+        // know yet.
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -39,8 +39,15 @@ impl Members {
     /// Those at addresses such as `http://10.0.0.1:5001`, separated by commas.
     ///
     /// # Errors
-    /// When one has no port.
+    /// When there are none, or one has no port.
     pub(crate) fn at(addresses: &str) -> Result<Self, String> {
+        if addresses.trim().is_empty() {
+            return Err(
+                "CLUSTER_MEMBERS is empty: it must say where all members are, or not be set, \
+                        if they are on ports in a row of this machine"
+                    .to_owned(),
+            );
+        }
         let place = |url: &str| {
             let url = url.trim();
             let port = url.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
@@ -170,6 +177,14 @@ impl Member {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_no_list_of_members() {
+        for (given, said) in [(" ", "is empty"), ("http://10.0.0.1", "an address with a port")] {
+            let why = Members::at(given).map(drop).expect_err("nobody is found there");
+            assert!(why.contains("CLUSTER_MEMBERS") && why.contains(said), "{why}");
+        }
+    }
 
     #[test]
     fn a_node_is_known_by_its_name_or_its_port() {

@@ -23,8 +23,8 @@ use crate::Error;
 /// ```
 ///
 /// # Errors
-/// When there is no such directory, it is no data directory, a node uses it, something in it is damaged, or `out` takes no
-/// more. What was written before is as it was recorded.
+/// When there is no such directory, it is no data directory, a node uses it, something in it is
+/// damaged, or `out` takes no more. What was written before is as it was recorded.
 pub fn dump(dir: impl AsRef<Path>, out: &mut dyn Write) -> Result<u64, Error> {
     let files: Arc<dyn Files> = Arc::new(Disk);
     let dir = super::inspect(&files, dir.as_ref())?;
