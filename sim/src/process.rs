@@ -1,41 +1,33 @@
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use wait_timeout::ChildExt;
 
 /// Runs `command` to its end, and gives what it said; none if it had to be stopped after `wait`.
 pub(crate) fn ended(command: &mut Command, wait: Duration) -> io::Result<Option<Output>> {
-    let until = Instant::now() + wait;
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
         // A process that nobody listens to stands still once its pipe is full.
         let stdout = scope.spawn(|| said(stdout));
         let stderr = scope.spawn(|| said(stderr));
-        let status = wait_until_ended(&mut child, until)?;
+        let status = wait_until_ended(&mut child, wait)?;
         let heard = "reading does not panic";
         let (stdout, stderr) = (stdout.join().expect(heard)?, stderr.join().expect(heard)?);
         Ok(status.map(|status| Output { status, stdout, stderr }))
     })
 }
 
-/// How soon it is looked again whether a process has ended: short beside the seconds of a seed.
-const LOOK: Duration = Duration::from_millis(10);
-
 /// How the process ended; none if it had to be stopped.
-fn wait_until_ended(child: &mut Child, until: Instant) -> io::Result<Option<ExitStatus>> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() > until {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        // What waits for a child in the standard library waits without an end.
-        thread::sleep(LOOK);
+fn wait_until_ended(child: &mut Child, wait: Duration) -> io::Result<Option<ExitStatus>> {
+    let status = child.wait_timeout(wait)?;
+    if status.is_none() {
+        child.kill()?;
+        child.wait()?;
     }
+    Ok(status)
 }
 
 fn said(pipe: Option<impl Read>) -> io::Result<Vec<u8>> {

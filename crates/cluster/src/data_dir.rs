@@ -35,7 +35,7 @@ const CHARTER: &str = "charter";
 /// The directory of one node, used by this process alone.
 ///
 /// ```text
-/// identity   whose directory it is
+/// identity   whose directory it is, and that it has had a log
 /// charter    with whom its cluster began, if it has peers
 /// lock       held by the process that uses it
 /// restoring  while a backup is restored into it
@@ -120,7 +120,7 @@ impl DataDir {
     }
 
     /// Writes down that it has a log: without one it is of no use from now on.
-    pub(crate) async fn has_a_log(&self) -> Result<(), DataDirError> {
+    pub(crate) async fn note_log(&self) -> Result<(), DataDirError> {
         if self.identity.has_log {
             return Ok(());
         }
@@ -177,7 +177,7 @@ impl DataDir {
 /// True if the directory `dir` holds files of a log.
 fn holds_a_log(files: &dyn Files, dir: &Path) -> std::io::Result<bool> {
     match files.list(dir) {
-        Ok(names) => Ok(!names.is_empty()),
+        Ok(names) => Ok(names.iter().any(|name| name.ends_with(".log"))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }

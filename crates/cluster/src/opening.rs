@@ -73,7 +73,7 @@ pub(crate) async fn open_journal(
     let (id, links) = cluster.unzip();
     let log = LogStorage::open(host, dir.files(), &dir.log(), storage).await;
     let log = log.inspect_err(|_| dir.release())?;
-    if let Err(error) = dir.has_a_log().await {
+    if let Err(error) = dir.note_log().await {
         log.shutdown().await;
         dir.release();
         return Err(error.into());

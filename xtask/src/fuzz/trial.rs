@@ -2,10 +2,10 @@ use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use wait_timeout::ChildExt;
 
 use super::target::Target;
 use crate::workspace::relative;
@@ -80,17 +80,12 @@ impl Trial {
 
 /// How the process ended; none if it had to be stopped.
 fn ended(mut child: Child, until: Instant) -> Result<Option<ExitStatus>> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() > until {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        thread::sleep(Duration::from_millis(50));
+    let status = child.wait_timeout(until.saturating_duration_since(Instant::now()))?;
+    if status.is_none() {
+        child.kill()?;
+        child.wait()?;
     }
+    Ok(status)
 }
 
 /// Keeps `input` in a corpus, under a name of its own; gives back where.

@@ -6,7 +6,7 @@ use catga_host::{Files, Lock};
 use catga_journal::segment::{FileKind, SegmentError, read_whole};
 use catga_journal::{DumpedEffect, FileReport, dump_history, verify_history};
 
-use super::{CHARTER, DataDir, DataDirError, IDENTITY, Identity, LOCK, unfinished};
+use super::{CHARTER, DataDir, DataDirError, IDENTITY, Identity, LOCK, holds_a_log, unfinished};
 use crate::Charter;
 use crate::storage::{read_entries, verify_log, verify_snapshots};
 
@@ -74,16 +74,17 @@ impl Inspection {
 
     /// What is gone altogether, so that no file tells of it.
     fn verify_whole(&self, has_snapshots: bool) -> Vec<FileReport> {
-        let lacks = |part: &str, ending: &str| {
-            let names = self.files.list(&self.dir.join(part)).unwrap_or_default();
-            !names.iter().any(|name| name.ends_with(ending))
-        };
         let gone = |part: &str, what: &str| {
             FileReport::new(self.dir.join(part), Err::<String, _>(what.to_owned()))
         };
         let has_log = self.identity.as_ref().is_ok_and(|identity| identity.has_log);
-        let log = (has_log && lacks("log", ".log")).then(|| gone("log", "the log is gone"));
-        let state = (has_snapshots && lacks("journal", ".checkpoint"))
+        // A directory that cannot be listed is named with the rest.
+        let lacks_log =
+            has_log && !holds_a_log(&*self.files, &self.dir.join("log")).unwrap_or(true);
+        let log = lacks_log.then(|| gone("log", "the log is gone"));
+        let names = self.files.list(&self.dir.join("journal")).unwrap_or_default();
+        let has_state = names.iter().any(|name| name.ends_with(".checkpoint"));
+        let state = (has_snapshots && !has_state)
             .then(|| gone("journal", "all checkpoints are gone, which the snapshots stand for"));
         log.into_iter().chain(state).collect()
     }
@@ -156,7 +157,7 @@ mod tests {
             let data = DataDir::open(&host, at, &NodeName::new("node1")).await.expect("it is made");
             data.release();
             assert_eq!(damaged(), [""; 0], "one that has had no log yet lacks none");
-            data.has_a_log().await.expect("written");
+            data.note_log().await.expect("written");
             assert_eq!(damaged(), ["the log is gone"]);
             let again = DataDir::open(&host, at, &NodeName::new("node1")).await;
             assert!(matches!(again, Err(DataDirError::LogIsGone { .. })), "{again:?}");
